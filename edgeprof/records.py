@@ -1,0 +1,304 @@
+"""The values that pass between the parts: frozen, with units in their names.
+
+`None` means unknown or not measured, never zero; the reason stands beside it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CLOCK_WALL = "wall"
+ACCELERATOR_CPU = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    Attributes:
+        name: The tensor's name in the flatbuffer.
+        shape: Its dimensions, batch included; a dynamic dimension stands as 1.
+        dtype: numpy's name, such as `float32` or `int8`.
+        scale: Real value of one step, or `None` where the tensor is not quantised.
+        zero_point: The integer that stands for 0.0, or `None`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A `.tflite` file ready for boards, and what is known of it.
+
+    Attributes:
+        path: The file on the host.
+        sha256: Its content's hash; its identity everywhere.
+        size_bytes: Its length.
+        model: Name of the model it came from (a file's stem).
+        recipe: How it was made: `fp32`, `int8`, …; `as-is` for a `.tflite` that the user brought.
+        inputs: Its inputs, in the subgraph's order.
+        outputs: Its outputs, in the subgraph's order.
+        stateful: It keeps variables between runs, which must be reset before each sample.
+        parent_sha256: The hash of the model file it was made from, or `None`.
+        golden: A `.npz` with `in0`, `in1`, … and `out0`, …, each `(n, *shape)` in the tensor's own dtype, made on the
+            host; or `None` where the host had no runtime to make it.
+        versions: Pairs of library and version that made it.
+        warnings: Pairs of code and text: what the user ought to know of how it was made.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    model: str
+    recipe: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    stateful: bool = False
+    parent_sha256: str | None = None
+    golden: Path | None = None
+    versions: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The float Keras model's own outputs on an evaluation set: what compression is compared with.
+
+    Attributes:
+        outputs: A `.npy` of shape `(n, classes)`, float32, or `None` where the model was given as `.tflite`.
+        sha256: Hash of the model file that gave them.
+    """
+
+    outputs: Path | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What to measure in one cell (artifact × device × threads × cpus).
+
+    Attributes:
+        launches: Fresh processes, each one observation.
+        runs: Timed runs in each launch, or `None` to fill `launch_s`.
+        launch_s: Length of the timed part of a launch where `runs` is `None`.
+        min_runs: At least so many timed runs in a launch, whatever they take.
+        warmup_s: Warm-up lasts at least this long …
+        warmup_runs: … and at least so many runs, until two windows agree (see docs/measurement.md).
+        threads: Threads the runtime may use.
+        cpus: Cores it may run on, as the user said it (`all`, `0-3`).
+        runtime: `auto`, `litert` or `tflite-runtime`.
+        clock: `wall`, or `instructions` on a virtual board.
+        accelerator: `cpu`; part of a result's identity from the first day.
+        timeout_s: A launch that takes longer is ended and reported.
+    """
+
+    launches: int = 8
+    runs: int | None = None
+    launch_s: float = 1.0
+    min_runs: int = 64
+    warmup_s: float = 0.2
+    warmup_runs: int = 5
+    threads: int = 1
+    cpus: str = "all"
+    runtime: str = "auto"
+    clock: str = CLOCK_WALL
+    accelerator: str = ACCELERATOR_CPU
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartUp:
+    """The stages of one process's start, each on its own.
+
+    Attributes:
+        process_start_ns: From the agent's spawn to the child's first statement.
+        runtime_load_ns: Loading the runtime's library.
+        model_load_ns: Opening and checking the model.
+        allocate_ns: Compiling it: delegates, tensors, packed weights as far as the runtime does it here.
+        first_inference_ns: The first run.
+    """
+
+    process_start_ns: int
+    runtime_load_ns: int
+    model_load_ns: int
+    allocate_ns: int
+    first_inference_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawLaunch:
+    """One fresh process: everything it measured, nothing summarised.
+
+    Attributes:
+        index: 0 for the first launch of a cell.
+        latency_ns: Each timed run, in order.
+        warmup_ns: Each warm-up run, in order (the first inference is in `start_up`).
+        start_up: The stages before.
+        cpu_time_ns: User and system time of the process during the timed runs.
+        wall_time_ns: Duration of the timed part.
+        started_unix_ns: The board's clock when the timed part began.
+    """
+
+    index: int
+    latency_ns: tuple[int, ...]
+    warmup_ns: tuple[int, ...]
+    start_up: StartUp
+    cpu_time_ns: int
+    wall_time_ns: int
+    started_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of one process after at least one inference, against the same process before it loaded the model.
+
+    Attributes:
+        anonymous_growth_bytes: Growth of private anonymous memory: weights as the runtime packed them, and the arena.
+        file_backed_growth_bytes: Growth of file-backed memory: the mapped model file and libraries.
+        peak_rss_bytes: The process's highest resident set.
+        runtime_bytes: Growth of resident memory by loading the runtime's library.
+    """
+
+    anonymous_growth_bytes: int
+    file_backed_growth_bytes: int
+    peak_rss_bytes: int
+    runtime_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCheck:
+    """The board's outputs on the golden inputs, against the host's.
+
+    Attributes:
+        passed: They agree as far as this kind of model must.
+        max_error: Largest difference: in steps (LSB) for integer outputs, else absolute.
+        sqnr_db: Signal to error, in decibel; `None` where the outputs are equal.
+    """
+
+    passed: bool
+    max_error: float
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Classification on a whole evaluation set, run on the device.
+
+    Attributes:
+        n_samples: Samples, all of them run on the device.
+        top1_ratio: Share of samples whose highest output is the label.
+        top5_ratio: Share whose label is among the five highest; `None` below six classes.
+        float_top1_ratio: The float Keras model on the same samples, or `None`.
+        drop_points: `float_top1_ratio − top1_ratio` in percentage points, or `None`.
+    """
+
+    n_samples: int
+    top1_ratio: float
+    top5_ratio: float | None
+    float_top1_ratio: float | None = None
+    drop_points: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """The inference runtime a result was measured with; part of its identity.
+
+    Attributes:
+        name: `litert` or `tflite-runtime`.
+        version: As its package names it.
+        library_sha256: Hash of the library that computed.
+        delegate: `xnnpack`, `none` or `unknown`.
+    """
+
+    name: str
+    version: str
+    library_sha256: str
+    delegate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warning_:  # noqa: N801 - `Warning` is Python's own
+    """Something that may spoil a number.
+
+    Attributes:
+        code: From the closed list in `edgeprof.warnings_`.
+        text: What was seen, with its value, and what to do.
+        spoils: Names of the metrics it may spoil.
+    """
+
+    code: str
+    text: str
+    spoils: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One cell: an artifact on a device under a plan, with everything that was measured.
+
+    Attributes:
+        run_id: Short, unique in a store.
+        created_unix_s: When the run began, by the host's clock.
+        status: `running`, `complete`, `interrupted` or `failed`.
+        failure: Why it failed, or `None`.
+        artifact: What ran.
+        device: The board's name.
+        target: The kind of board, or `None`.
+        board_id: What tells this board from others of its kind, as the board says it.
+        plan: What was asked for.
+        runtime: What ran it.
+        environment: Pairs of fact and value as the board said them (kernel, governor, temperature, …).
+        launches: The launches that finished, in order.
+        memory: Repeats of the memory run; empty where not measured.
+        golden: The check before the first timed run, or `None` where there was nothing to check against.
+        accuracy: On the evaluation set, or `None`.
+        not_measured: Pairs of metric and reason code.
+        warnings: What may spoil the numbers.
+    """
+
+    run_id: str
+    created_unix_s: float
+    status: str
+    failure: str | None
+    artifact: Artifact
+    device: str
+    target: str | None
+    board_id: str | None
+    plan: RunPlan
+    runtime: RuntimeInfo | None
+    environment: tuple[tuple[str, str], ...] = ()
+    launches: tuple[RawLaunch, ...] = ()
+    memory: tuple[Memory, ...] = ()
+    golden: GoldenCheck | None = None
+    accuracy: Accuracy | None = None
+    not_measured: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Warning_, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        name: The metric with its unit, such as `latency_ns`.
+        statistic: Such as `median`, `p90`.
+        point: The figure, or `None` where `not_measured` says why.
+        low: Lower end of the interval, or `None` where one launch gives none.
+        high: Upper end.
+        confidence: Such as 0.95, or `None` without an interval.
+        n_launches: Launches behind it.
+        n_samples: Samples behind it.
+        not_measured: A reason code, or `None`.
+    """
+
+    name: str
+    statistic: str
+    point: float | None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n_launches: int = 0
+    n_samples: int = 0
+    not_measured: str | None = None

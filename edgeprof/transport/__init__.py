@@ -1,0 +1,60 @@
+"""Ways to a board: each opens commands there; files are built once on top (`transport.files`).
+
+A transport is two methods. `edgeprof.transport.connect(url)` picks one by the URL's scheme and imports only that one.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Channel(Protocol):
+    """One running command on the board: bytes in, bytes out.
+
+    Every wait has a deadline; a link that is gone raises `errors.LinkLost`, never hangs.
+    """
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data` to the command's standard input.
+
+        Raises:
+            LinkLost: The way to the board is gone.
+            BrokenPipeError: The command has ended or closed its standard input.
+        """
+
+    def close_stdin(self) -> None:
+        """Tell the command that nothing more comes."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what the command printed, at least one byte, or `b""` at its end.
+
+        Raises:
+            TimeoutError: Nothing came within `timeout_s`.
+            LinkLost: The way to the board is gone.
+        """
+
+    def wait(self, timeout_s: float) -> tuple[int, bytes]:
+        """Return the exit status and what was printed to standard error (at most its last 64 KiB).
+
+        Raises:
+            TimeoutError: The command runs on after `timeout_s`.
+            LinkLost: The way to the board is gone.
+        """
+
+    def close(self) -> None:
+        """Let go of the command: its standard input ends. Never raises."""
+
+
+class Transport(Protocol):
+    """A way to one board."""
+
+    url: str
+
+    def open(self, argv: Sequence[str]) -> Channel:
+        """Start a command on the board; no shell sees `argv` unless it is `("sh", "-c", …)`.
+
+        Raises:
+            LinkLost: The way to the board is gone.
+        """
+
+    def close(self) -> None:
+        """Close the way and everything on it. Never raises."""

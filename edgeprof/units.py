@@ -1,0 +1,89 @@
+"""Quantities for people: integers in ns, bytes and ratios become three digits and a unit.
+
+The only place where quantities are converted; everything else keeps integers with the unit in the name.
+"""
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+_TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
+_BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
+
+
+def seconds_to_ns(seconds: float) -> int:
+    """Return whole nanoseconds."""
+    return round(seconds * NS_PER_S)
+
+
+def ns_to_seconds(ns: float) -> float:
+    """Return seconds."""
+    return ns / NS_PER_S
+
+
+def duration(ns: float | None) -> str:
+    """Return a time such as `1.23 ms`; `not measured` for `None`."""
+    return _scaled(ns, _TIME)
+
+
+def size(byte_count: float | None) -> str:
+    """Return a size such as `96.2 KiB`; `not measured` for `None`."""
+    return _scaled(byte_count, _BYTES)
+
+
+def duration_interval(low_ns: float | None, point_ns: float, high_ns: float | None) -> str:
+    """Return both ends of an interval in the point's own unit: `1.20 … 1.26 ms`."""
+    if low_ns is None or high_ns is None:
+        return "no interval yet"
+    divisor, unit = _unit_for(point_ns, _TIME)
+    return f"{three_digits(low_ns / divisor)} … {three_digits(high_ns / divisor)} {unit}"
+
+
+def rate(latency_ns: float | None) -> str:
+    """Return inferences per second at that latency, such as `813 inf/s`."""
+    if latency_ns is None:
+        return "not measured"
+    return f"{three_digits(NS_PER_S / latency_ns)} inf/s"
+
+
+def percent(ratio: float | None) -> str:
+    """Return a share such as `89.0 %`; `not measured` for `None`."""
+    return "not measured" if ratio is None else f"{ratio * 100:.1f} %"
+
+
+def points(value: float | None) -> str:
+    """Return a difference in percentage points with its sign, such as `−0.4 pp`."""
+    if value is None:
+        return "not measured"
+    return f"{value:+.1f} pp".replace("-", "−")
+
+
+def clock(seconds: float) -> str:
+    """Return a time left such as `0:42` or `1:03:20`."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def three_digits(value: float) -> str:
+    """Return `value` with three significant digits and no exponent."""
+    if value == 0:
+        return "0"
+    magnitude = abs(value)
+    decimals = 2 if magnitude < 10 else 1 if magnitude < 100 else 0
+    if magnitude < 1:
+        return f"{value:.3g}"
+    return f"{value:,.{decimals}f}"
+
+
+def _scaled(value: float | None, units: tuple[tuple[int, str], ...]) -> str:
+    if value is None:
+        return "not measured"
+    divisor, unit = _unit_for(value, units)
+    return f"{value / divisor:.0f} {unit}" if divisor == 1 else f"{three_digits(value / divisor)} {unit}"
+
+
+def _unit_for(value: float, units: tuple[tuple[int, str], ...]) -> tuple[int, str]:
+    # 999.6 ms would read "1,000 ms": half a digit below the next unit already belongs to it.
+    fitting = [unit for unit in units if abs(value) >= unit[0] * 0.9995]
+    return fitting[-1] if fitting else units[0]

@@ -1,0 +1,34 @@
+"""The closed list of warnings: what may spoil a number, and what to do about it."""
+
+from edgeprof.records import Warning_
+
+_LATENCY = ("latency_ns",)
+_ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
+
+# code -> metrics it may spoil
+CODES: dict[str, tuple[str, ...]] = {
+    "artifact": (),
+    "calibration_range": _ACCURACY,
+    "golden_failed": (*_ACCURACY, *_LATENCY),
+    "golden_not_checked": (*_ACCURACY, *_LATENCY),
+    "launches_differ": _LATENCY,
+    "link_lost": (),
+    "no_warm_up": _LATENCY,
+    "other_load": _LATENCY,
+    "preempted": _LATENCY,
+    "powersave_governor": _LATENCY,
+    "proot": _LATENCY,
+    "short_inference": _LATENCY,
+    "target_differs": (),
+    "threads_exceed_cpus": _LATENCY,
+    "virtual_machine": _LATENCY,
+}
+
+
+def warning(code: str, text: str) -> Warning_:
+    """Return the warning `code` with its text.
+
+    Raises:
+        KeyError: `code` is not in the list: add it there first, with the metrics it spoils.
+    """
+    return Warning_(code=code, text=text, spoils=CODES[code])

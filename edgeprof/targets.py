@@ -17,7 +17,7 @@ ARCHITECTURES = ("aarch64", "armv7l", "x86_64")
 # What `uname -m` says, for the architecture that it means.
 _MACHINES = {"arm64": "aarch64", "armv8l": "armv7l", "amd64": "x86_64"}
 _CORE_KEYS = ("core", "count", "max_mhz")
-_UNSOURCED = ("title", "notes", "sources")
+_UNSOURCED = ("title", "sources")
 # A source is an address that was opened, or says that the fact is what the target means.
 _SOURCE_STARTS = ("https://", "definition: ")
 
@@ -62,7 +62,7 @@ class Target:
         architecture: What its cores can run at best: `aarch64`, `armv7l` or `x86_64`.
         cpu: Its cores, the biggest first.
         memory_mib: The sizes it is sold with.
-        models: Beginnings of the device tree's model, such as `Raspberry Pi 5`.
+        models: How the device tree's model begins, in whole words, such as `Raspberry Pi 5`.
         compatible: Strings of the device tree's `compatible` that belong to this board alone.
         accelerators: What could compute besides the CPU; edgeprof measures the CPU only.
         supply_uv: The voltage at which the board is fed.
@@ -158,11 +158,16 @@ def match(machine: str | None, compatible: Iterable[str] = (), model: str | None
         for target in targets:
             if word in target.compatible:
                 return target
-    by_model = [(len(m), t) for t in targets for m in t.models if model and model.startswith(m)]
-    if by_model:
-        return max(by_model, key=lambda pair: pair[0])[1]
+    for target in targets:
+        if has_model(target, model):
+            return target
     wanted = architecture_of(machine)
     return next((t for t in targets if t.is_generic and wanted and t.architecture == wanted), None)
+
+
+def has_model(target: Target, model: str | None) -> bool:
+    """Say whether `model` is the target's: `Raspberry Pi 5 Model B Rev 1.0` is, `Raspberry Pi 500` is not."""
+    return model is not None and any(f"{model} ".startswith(f"{known} ") for known in target.models)
 
 
 def architecture_of(machine: str | None) -> str | None:

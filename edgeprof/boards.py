@@ -21,6 +21,9 @@ LITERT_GLIBC: Version = (2, 34)
 TFLITE_GLIBC: Version = (2, 27)
 # tflite-runtime 2.14.0 on PyPI: cp38 to cp311.
 TFLITE_PYTHONS: tuple[Version, ...] = ((3, 8), (3, 9), (3, 10), (3, 11))
+# Its wheels ask for numpy >= 1.23.2 and test for numpy's C API 0x10 (1.23) at import; 2.0 changed the ABI.
+TFLITE_NUMPY: Version = (1, 23)
+_TFLITE_SPAN = "3.8 to 3.11"
 AGENT_PYTHON: Version = (3, 7)
 
 # Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h.
@@ -37,21 +40,21 @@ CORES = {
 }
 
 
-# `ID` and `VERSION_ID` of /etc/os-release → title, Python, glibc. Sources: docs/boards.md.
+# `ID` and `VERSION_ID` of /etc/os-release → title, Python, glibc, `python3-numpy`. Sources: docs/boards.md.
 # 32-bit Raspberry Pi OS calls itself `raspbian`, 64-bit calls itself `debian`.
-RELEASES: dict[tuple[str, str], tuple[str, Version, Version]] = {
-    ("debian", "10"): ("Debian 10", (3, 7), (2, 28)),
-    ("debian", "11"): ("Debian 11", (3, 9), (2, 31)),
-    ("debian", "12"): ("Debian 12", (3, 11), (2, 36)),
-    ("debian", "13"): ("Debian 13", (3, 13), (2, 41)),
-    ("raspbian", "10"): ("Raspberry Pi OS 10 (32-bit)", (3, 7), (2, 28)),
-    ("raspbian", "11"): ("Raspberry Pi OS 11 (32-bit)", (3, 9), (2, 31)),
-    ("raspbian", "12"): ("Raspberry Pi OS 12 (32-bit)", (3, 11), (2, 36)),
-    ("raspbian", "13"): ("Raspberry Pi OS 13 (32-bit)", (3, 13), (2, 41)),
-    ("ubuntu", "18.04"): ("Ubuntu 18.04 (JetPack 4)", (3, 6), (2, 27)),
-    ("ubuntu", "20.04"): ("Ubuntu 20.04 (JetPack 5)", (3, 8), (2, 31)),
-    ("ubuntu", "22.04"): ("Ubuntu 22.04 (JetPack 6)", (3, 10), (2, 35)),
-    ("ubuntu", "24.04"): ("Ubuntu 24.04", (3, 12), (2, 39)),
+RELEASES: dict[tuple[str, str], tuple[str, Version, Version, Version | None]] = {
+    ("debian", "10"): ("Debian 10", (3, 7), (2, 28), (1, 16)),
+    ("debian", "11"): ("Debian 11", (3, 9), (2, 31), (1, 19)),
+    ("debian", "12"): ("Debian 12", (3, 11), (2, 36), (1, 24)),
+    ("debian", "13"): ("Debian 13", (3, 13), (2, 41), (2, 2)),
+    ("raspbian", "10"): ("Raspberry Pi OS 10 (32-bit)", (3, 7), (2, 28), (1, 16)),
+    ("raspbian", "11"): ("Raspberry Pi OS 11 (32-bit)", (3, 9), (2, 31), (1, 19)),
+    ("raspbian", "12"): ("Raspberry Pi OS 12 (32-bit)", (3, 11), (2, 36), (1, 24)),
+    ("raspbian", "13"): ("Raspberry Pi OS 13 (32-bit)", (3, 13), (2, 41), (2, 2)),
+    ("ubuntu", "18.04"): ("Ubuntu 18.04 (JetPack 4)", (3, 6), (2, 27), None),
+    ("ubuntu", "20.04"): ("Ubuntu 20.04 (JetPack 5)", (3, 8), (2, 31), None),
+    ("ubuntu", "22.04"): ("Ubuntu 22.04 (JetPack 6)", (3, 10), (2, 35), None),
+    ("ubuntu", "24.04"): ("Ubuntu 24.04", (3, 12), (2, 39), None),
 }
 
 
@@ -149,9 +152,9 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         libc_version=parse_version(probe.get("libc_version")),
         python=parse_version(probe.get("python")),
         model=_text(probe.get("model")),
-        compatible=tuple(word for word in probe.get("compatible") or () if isinstance(word, str)),
+        compatible=tuple(word for word in _list(probe.get("compatible")) if isinstance(word, str)),
         board_id=_text(probe.get("board_id")),
-        cpus=tuple(_cpu(cpu) for cpu in probe.get("cpus") or ()),
+        cpus=tuple(_cpu(i, cpu) for i, cpu in enumerate(_list(probe.get("cpus"))) if isinstance(cpu, dict)),
         memory_total_bytes=_whole(probe.get("memory_total_bytes")),
         memory_available_bytes=_whole(probe.get("memory_available_bytes")),
         disk_free_bytes=_whole(probe.get("disk_free_bytes")),
@@ -166,10 +169,10 @@ def parse_version(value: object) -> Version | None:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
 
 
-def _cpu(cpu: dict[str, Any]) -> Cpu:
-    online = cpu.get("online")
+def _cpu(index: int, cpu: dict[str, Any]) -> Cpu:
+    online, said = cpu.get("online"), _whole(cpu.get("index"))
     return Cpu(
-        index=int(cpu["index"]),
+        index=index if said is None else said,
         core=CORES.get((_number(cpu.get("implementer")), _number(cpu.get("part")))),
         model_name=_text(cpu.get("model_name")),
         max_khz=_whole(cpu.get("max_khz")),
@@ -181,6 +184,10 @@ def _cpu(cpu: dict[str, Any]) -> Cpu:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int | None:
@@ -324,10 +331,10 @@ def choose_runtime(
 def runtime_advice(facts: BoardFacts) -> str:
     """Return one line for people: the runtime for this board and why, or why there is none and what to do.
 
-    What the board does not say of its Python and C library comes from its system's release, where it is known.
+    What the board does not say of its Python and C library comes from its system's release, where known.
     """
     release = RELEASES.get((facts.os_id or "", facts.os_version or ""))
-    title, python, glibc = release or (facts.os or "this board", None, None)
+    title, python, glibc, numpy = release or (facts.os or "this board", None, None, None)
     python = facts.python or python
     libc = facts.libc or ("glibc" if release else "unknown")
     libc_version = facts.libc_version or (glibc if libc == "glibc" else None)
@@ -336,12 +343,13 @@ def runtime_advice(facts: BoardFacts) -> str:
         choice = choose_runtime(machine, libc, libc_version, [python] if python else [])
     except DeviceError as exc:
         return f"{title}: {exc.message}; {exc.hint}"
-    return f"{title}: `{choice.name}`: {'; '.join(choice.reasons)}"
+    too_old = machine == "armv7l" and numpy is not None and numpy < TFLITE_NUMPY
+    warning = ("its own `python3-numpy` is too old",) if too_old else ()
+    return f"{title}: `{choice.name}`: {'; '.join((*choice.reasons, *warning))}"
 
 
 def _refuse_system(machine: str, libc: str, version: Version | None, pythons: Sequence[Version]) -> None:
     """Refuse a board on which no runtime can load, whatever is installed."""
-    newest = "Debian 12, Ubuntu 22.04 or newer has it"
     if architecture_of(machine) is None:
         raise DeviceError(
             f"no runtime for `{machine}`", "edgeprof has runtimes for aarch64, x86_64 and armv7l"
@@ -356,12 +364,12 @@ def _refuse_system(machine: str, libc: str, version: Version | None, pythons: Se
         hint = f"`getconf GNU_LIBC_VERSION` there must say glibc {_dotted(TFLITE_GLIBC)} or newer"
         raise DeviceError("the board's C library is not known", hint)
     if version < TFLITE_GLIBC:
-        hint = f"use a system with glibc {_dotted(LITERT_GLIBC)}: {newest}"
+        hint = f"use a system with glibc {_dotted(LITERT_GLIBC)} or newer: Debian 12, Ubuntu 22.04"
         raise DeviceError(f"the board's glibc {_dotted(version)} is too old for any runtime", hint)
     if not any(python >= AGENT_PYTHON for python in pythons):
         had = f"only Python {', '.join(map(_dotted, pythons))}" if pythons else "no Python 3"
-        step = f"install Python {_dotted(TFLITE_PYTHONS[0])} to {_dotted(TFLITE_PYTHONS[-1])} beside it"
-        raise DeviceError(f"the board has {had}, and the agent needs {_dotted(AGENT_PYTHON)} or newer", step)
+        why = f"the board has {had}, and the agent needs {_dotted(AGENT_PYTHON)} or newer"
+        raise DeviceError(why, f"install one of Python {_TFLITE_SPAN} there")
 
 
 def _against_litert(machine: str, glibc: Version) -> str:
@@ -374,30 +382,26 @@ def _against_litert(machine: str, glibc: Version) -> str:
 
 
 def _against_tflite(fitting: Sequence[Version]) -> str:
-    first, last = map(_dotted, (TFLITE_PYTHONS[0], TFLITE_PYTHONS[-1]))
-    return "" if fitting else f"`tflite-runtime` needs Python {first} to {last}, the board has none of them"
+    return "" if fitting else f"`tflite-runtime` needs Python {_TFLITE_SPAN}, the board has none of them"
 
 
 def _reasons(name: str, machine: str, against_litert: str) -> tuple[str, ...]:
     if name == LITERT:
         return (f"glibc is {_dotted(LITERT_GLIBC)} or newer",)
     why = (against_litert,) if against_litert else ("asked for",)
-    # numpy 1.26 has no armv7l wheel on PyPI, so the board brings its own.
-    numpy = "it needs the board's own numpy below 2: `sudo apt install python3-numpy`"
+    # No armv7l wheel of numpy is on PyPI, so the board brings its own.
+    numpy = f"the board itself must have numpy {_dotted(TFLITE_NUMPY)} or newer, below 2 (Debian 12 has)"
     return (*why, numpy) if architecture_of(machine) == "armv7l" else why
 
 
 def _nothing_fits(machine: str, against: dict[str, str], wanted: str | None) -> DeviceError:
     other = next((name for name, reason in against.items() if not reason), None)
     if wanted and other:
-        return DeviceError(f"{against[wanted]}", f"`{other}` fits this board")
-    span = f"{_dotted(TFLITE_PYTHONS[0])} to {_dotted(TFLITE_PYTHONS[-1])}"
-    wide = (
-        "a 64-bit image, if its cores are 64-bit"
-        if architecture_of(machine) == "armv7l"
-        else "a newer system"
-    )
-    step = f"install one of Python {span} beside the board's own, or {wide} (Debian 12, Ubuntu 22.04)"
+        return DeviceError(against[wanted], f"`{other}` fits this board")
+    if architecture_of(machine) == "armv7l":
+        step = "use Raspberry Pi OS 12 (bookworm), or a 64-bit image if its cores are 64-bit"
+    else:
+        step = f"install one of Python {_TFLITE_SPAN} there, or use Debian 12, Ubuntu 22.04 or newer"
     return DeviceError(f"no runtime fits this board: {'; '.join(against.values())}", step)
 
 

@@ -1,1 +1,19 @@
-"""."""
+"""The host's end of an agent: bootstrap, the protocol, and the board as one thing to talk to."""
+
+from edgeprof.remote.agent import Agent, InvokeData, InvokeTimed, LinuxAgent, OpenedChild, OpenRequest, Snapshot
+from edgeprof.remote.board import Board, connect_board
+from edgeprof.remote.bootstrap import Prepared, SetupOptions
+
+__all__ = [
+    "Agent",
+    "Board",
+    "InvokeData",
+    "InvokeTimed",
+    "LinuxAgent",
+    "OpenRequest",
+    "OpenedChild",
+    "Prepared",
+    "SetupOptions",
+    "Snapshot",
+    "connect_board",
+]

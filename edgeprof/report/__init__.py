@@ -1,1 +1,1 @@
-"""."""
+"""Results to text and JSON."""

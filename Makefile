@@ -1,0 +1,52 @@
+# Every target sets itself up: python3 (3.11 to 3.13) with venv is all that must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: help demo check test lint format bench clean setup core-setup system-packages
+
+help:
+	@echo "make demo    the main job on this machine, from a Keras model to a table"
+	@echo "make check   lint, types, unit and contract tests; at most 3 minutes once set up"
+	@echo "make test    everything; what CI runs"
+	@echo "make bench   figures: agent against the vendor's tool, push against scp, start-up"
+
+$(VENV)/.ready: pyproject.toml
+	@echo "edgeprof: setting up $(VENV): downloads about 900 MB of Python packages (TensorFlow), 2.6 GB on disk; 1 to 10 minutes, once"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "edgeprof needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v)'
+	@$(PYTHON) -m venv $(VENV) || { echo "hint: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[compress,dev]'
+	@touch $@
+
+setup: $(VENV)/.ready
+
+# Debian packages: installed when root, else named.
+system-packages:
+	@sh tests/system_packages.sh
+
+demo: setup
+	@sh tests/system_packages.sh openssh-server || true
+	@$(BIN)/python examples/demo.py
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: lint
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/agent tests/transport tests/accuracy
+
+test: system-packages lint
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+bench: setup system-packages
+	@$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,35 @@
+"""The tree of commands."""
+
+import typer
+
+from edgeprof.cli import compress, device, profile, run, target
+
+app = typer.Typer(
+    help="What a Keras model costs on a board: latency, memory and accuracy, measured and comparable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: edgeprof profile model.keras -d local --recipe fp32 --recipe int8 --calibration calib.npz",
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's shape of a callback
+    if wanted:
+        from edgeprof import version
+
+        typer.echo(f"edgeprof {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),  # noqa: ARG001, FBT001
+) -> None:
+    pass
+
+
+app.command("profile")(profile.profile)
+app.command("compress")(compress.compress)
+app.add_typer(device.app, name="device")
+app.add_typer(target.app, name="target")
+app.add_typer(run.app, name="run")

@@ -1,0 +1,45 @@
+"""`edgeprof compress`: artifacts, no board."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprof.cli.options import Calibration, InputOutput, Json, Preprocessing, Recipes, Trust
+
+
+def compress(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help=".keras, .h5 or SavedModel folder.")],
+    recipes: Recipes = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the artifacts.")] = Path("build"),
+    calibration: Calibration = None,
+    io: InputOutput = "int8",
+    preprocessing: Preprocessing = None,
+    trust_model: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Make artifacts of a Keras model, without a board.
+
+    Examples:
+
+    edgeprof compress model.keras --recipe int8 --calibration calib.npz -o build/
+
+    edgeprof compress model.h5 -r fp32 -r fp16 -r dynamic
+    """
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.compress import CompressRequest
+    from edgeprof.compress import compress as make
+    from edgeprof.report.artifacts import print_artifacts
+
+    request = CompressRequest(
+        model,
+        tuple(recipes or ()),
+        calibration,
+        io=io,
+        out=output,
+        preprocessing=preprocessing,
+        trust_model=trust_model,
+    )
+    with Terminal() as terminal:
+        made = make(request, terminal.host)
+    print_artifacts(made, as_json=as_json)

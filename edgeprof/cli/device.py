@@ -1,0 +1,126 @@
+"""`edgeprof device`: the user's own boards."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from edgeprof.cli.options import Home, Json, Runtime, Wheels, complete_device, complete_target
+
+app = typer.Typer(help="Your boards: add, list, probe, set up, remove.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What you call the board.", autocompletion=complete_device)]
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What you will call it.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host[:port]")],
+    target: Annotated[
+        str | None, typer.Option("--target", help="The kind of board.", autocompletion=complete_target)
+    ] = None,
+    host_key: Annotated[
+        str | None, typer.Option("--host-key", help="SHA256:…, accepted without a question (for CI).")
+    ] = None,
+    home: Home = None,
+    runtime: Runtime = None,
+    notes: Annotated[str | None, typer.Option("--notes", help="Whatever you want to remember.")] = None,
+) -> None:
+    """Add a board; its host key is shown and confirmed.
+
+    Example:
+
+    edgeprof device add pi5 ssh://pi@192.0.2.10 --target raspberry-pi-5
+    """
+    from edgeprof.devices import Device, add_device, check_device
+    from edgeprof.transport import offered_key
+
+    device = Device(name, url, target, host_key=host_key, runtime=runtime, home=home, notes=notes)
+    check_device(device)
+    key = offered_key(url)
+    if key and not key.known and host_key is None:
+        _confirm(url, key.type, key.sha256)
+    if key:
+        key.trust(host_key)
+    add_device(device)
+    typer.echo(f"added {name}; next: edgeprof device setup {name}")
+
+
+def _confirm(url: str, kind: str, sha256: str) -> None:
+    from edgeprof.errors import HostKeyError
+
+    text = f"{url} shows a {kind} key that is not known yet:\n  {sha256}"
+    if not sys.stdin.isatty():
+        raise HostKeyError(text, f"compare it with the board's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub`), then `--host-key {sha256}`")
+    typer.echo(text, err=True)
+    typer.confirm("Is this your board?", abort=True, err=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List your boards."""
+    from edgeprof.devices import all_devices
+    from edgeprof.report.boards import print_devices
+
+    print_devices(all_devices(), as_json=as_json)
+
+
+@app.command("show")
+def show(name: Name, as_json: Json = False) -> None:
+    """Show one board as it is written down."""
+    from edgeprof.devices import find_device
+    from edgeprof.report.boards import print_devices
+
+    print_devices([find_device(name)], as_json=as_json)
+
+
+@app.command("probe")
+def probe(name: Name, as_json: Json = False) -> None:
+    """Ask the board what it is, and say where it differs from its target."""
+    from edgeprof.boards import differences, parse_facts
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.devices import find_device
+    from edgeprof.remote import SetupOptions, connect_board
+    from edgeprof.report.boards import print_board
+    from edgeprof.targets import load_target
+
+    device = find_device(name)
+    with Terminal() as terminal, connect_board(device, SetupOptions(), lambda text: terminal.say(name, text)) as board:
+        raw = board.agent.probe()
+    facts = parse_facts(dict(raw))
+    found = differences(facts, load_target(device.target)) if device.target else ()
+    print_board(device, facts, found, raw, as_json=as_json)
+
+
+@app.command("setup")
+def setup(
+    name: Name,
+    runtime: Runtime = None,
+    wheels: Wheels = None,
+    as_json: Json = False,
+) -> None:
+    """Push agent and runtime, and try them out; done again, it pushes nothing.
+
+    The board needs no internet, no pip, no compiler and no root.
+    """
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.devices import find_device
+    from edgeprof.remote import SetupOptions, connect_board
+    from edgeprof.remote.selftest import self_test
+    from edgeprof.report.boards import print_setup
+
+    options = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
+    device = find_device(name)
+    with Terminal() as terminal:
+        sent = lambda done, total: terminal.progress(name, "pushing", done, total)  # noqa: E731
+        with connect_board(device, options, lambda text: terminal.say(name, text), sent) as board:
+            result = self_test(board)
+    print_setup(device, result, as_json=as_json)
+
+
+@app.command("remove")
+def remove(name: Name) -> None:
+    """Forget a board; nothing on it is touched."""
+    from edgeprof.devices import remove_device
+
+    typer.echo(f"removed {remove_device(name).name}")

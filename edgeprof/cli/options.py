@@ -1,0 +1,66 @@
+"""Options that several commands share, and their shell completion."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def complete_device(incomplete: str) -> list[str]:
+    """Return the names of the user's devices that begin so."""
+    from edgeprof.devices import all_devices
+
+    return [device.name for device in all_devices() if device.name.startswith(incomplete)]
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """Return the names of targets that begin so."""
+    from edgeprof.targets import all_targets
+
+    return [target.name for target in all_targets() if target.name.startswith(incomplete)]
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Return the names of recipes that begin so."""
+    from edgeprof.compress import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(incomplete)]
+
+
+def complete_run(incomplete: str) -> list[tuple[str, str]]:
+    """Return the newest runs that begin so, with what they measured."""
+    from edgeprof.store import open_store
+
+    with open_store() as store:
+        rows = store.list_runs(limit=50)
+    found = [row for row in rows if row.run_id.startswith(incomplete)]
+    return [(row.run_id, f"{row.model} {row.recipe} on {row.device}") for row in found]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; everything else goes to standard error.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option("--store", metavar="FILE|URL", help="Where results are kept.", envvar="EDGEPROF_STORE", show_envvar=True),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe", "-r", help="fp32, fp16, dynamic, int8, int16x8. Repeat for several.", autocompletion=complete_recipe
+    ),
+]
+Calibration = Annotated[
+    Path | None,
+    typer.Option("--calibration", help="Representative data for int8 and int16x8: .npz, .npy or a folder of images."),
+]
+InputOutput = Annotated[str, typer.Option("--io", help="Inputs and outputs of an int8 model: int8 or float.")]
+Preprocessing = Annotated[
+    str | None, typer.Option("--preprocess", help="How a folder of images becomes inputs, such as 0-1 or imagenet-caffe.")
+]
+Trust = Annotated[bool, typer.Option("--trust-model", help="Load models with Lambda layers, which run code of theirs.")]
+Home = Annotated[str | None, typer.Option("--home", help="Folder on the board, instead of ~/.edgeprof.")]
+Runtime = Annotated[
+    str | None, typer.Option("--runtime", help="litert or tflite-runtime, instead of whichever fits the board.")
+]
+Wheels = Annotated[
+    list[Path] | None, typer.Option("--wheel", help="A wheel for the board, given instead of downloaded. Repeat for several.")
+]

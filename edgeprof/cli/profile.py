@@ -1,0 +1,117 @@
+"""`edgeprof profile`: the command that measures."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeprof.cli import show_error
+from edgeprof.cli.options import (
+    Calibration,
+    InputOutput,
+    Json,
+    Preprocessing,
+    Recipes,
+    Runtime,
+    StoreUrl,
+    Trust,
+    Wheels,
+    complete_device,
+)
+
+if TYPE_CHECKING:
+    from edgeprof.devices import Device
+    from edgeprof.profile import Outcome, ProfileRequest
+    from edgeprof.profile.inputs import Inputs
+
+INTERRUPTED = 130
+
+Devices = Annotated[
+    list[str],
+    typer.Option("--device", "-d", help="Where to measure. Repeat for several.", autocompletion=complete_device),
+]
+Evaluation = Annotated[
+    Path | None, typer.Option("--eval", help="Samples with labels, .npz with x and y: accuracy, on the device.")
+]
+Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
+Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
+Launches = Annotated[int, typer.Option("--launches", "-k", help="Fresh processes, each one observation.")]
+Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of about a second of them.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
+
+
+def profile(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=".keras, .h5, SavedModel folder or .tflite.")],
+    devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
+    recipes: Recipes = None,
+    calibration: Calibration = None,
+    evaluation: Evaluation = None,
+    threads: Threads = [1],  # noqa: B006
+    cpus: Cpus = ["all"],  # noqa: B006
+    launches: Launches = 8,
+    runs: Runs = None,
+    timeout_s: Timeout = 120.0,
+    runtime: Runtime = None,
+    io: InputOutput = "int8",
+    preprocessing: Preprocessing = None,
+    wheels: Wheels = None,
+    trust_model: Trust = False,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Measure models on devices: latency, start-up, memory, accuracy.
+
+    Every finished launch is stored at once; Ctrl-C loses none.
+
+    Examples:
+
+    edgeprof profile model.tflite -d pi5 --threads 1 --threads 4
+
+    edgeprof profile model.keras -d pi5 -r fp32 -r int8 --calibration calib.npz --eval test.npz
+    """
+    from edgeprof.compress import CompressRequest
+    from edgeprof.devices import find_device
+    from edgeprof.profile import ProfileRequest, check
+    from edgeprof.profile.inputs import Inputs
+    from edgeprof.records import RunPlan
+    from edgeprof.remote import SetupOptions
+
+    found = [find_device(name) for name in dict.fromkeys(devices)]
+    plan = RunPlan(launches=launches, runs=runs, runtime=runtime or "auto", timeout_s=timeout_s)
+    setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
+    request = ProfileRequest(
+        (), plan, threads=tuple(dict.fromkeys(threads)), cpus=tuple(dict.fromkeys(cpus)), setup=setup
+    )
+    check(request)
+    compression = CompressRequest(
+        Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
+    )
+    inputs = Inputs(tuple(models), evaluation, compression)
+    try:
+        outcome = _measured(inputs, request, found, store)
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was finished is stored; `edgeprof run list` shows it", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(INTERRUPTED) from None
+    _show(outcome, as_json)
+
+
+def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", store: str | None) -> "Outcome":
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.profile import profile as measure
+    from edgeprof.profile.inputs import gather
+    from edgeprof.store import open_store
+
+    with open_store(store) as opened, Terminal() as terminal:
+        ready = gather(inputs, request, terminal.host)
+        return measure(ready, devices, opened, terminal)
+
+
+def _show(outcome: "Outcome", as_json: bool) -> None:  # noqa: FBT001
+    from edgeprof.report.runs import print_outcome
+
+    print_outcome(outcome.runs, outcome.failures, as_json=as_json)
+    for failure in outcome.failures:
+        show_error(failure.error)
+    if outcome.failures:
+        raise typer.Exit(1)

@@ -1,0 +1,101 @@
+"""A cell while it is measured: its run so far, and what its launches showed besides latencies."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from edgeprof.accuracy import EvalSet, check_golden, classification, decode_outputs, encode_golden, encode_inputs
+from edgeprof.accuracy import load_reference
+from edgeprof.profile.launch import Cell, Observed, run_samples
+from edgeprof.records import Reference, RunResult
+from edgeprof.remote import Board
+from edgeprof.warnings_ import warning
+
+
+class LiveCell:
+    """A run under way.
+
+    Attributes:
+        run: The result so far; replaced as it grows.
+        cell: What its children run.
+        seen: What each launch showed.
+    """
+
+    def __init__(self, run: RunResult, cell: Cell) -> None:
+        self.run = run
+        self.cell = cell
+        self.seen: list[Observed] = []
+
+    def title(self) -> str:
+        """Return what a person calls it: model, recipe, threads."""
+        plan = self.run.plan
+        threads = f" {plan.threads} threads" if plan.threads > 1 else ""
+        cpus = "" if plan.cpus == "all" else f" cores {plan.cpus}"
+        return f"{self.run.artifact.model} {self.run.artifact.recipe}{threads}{cpus}"
+
+    def add(self, seen: Observed) -> None:
+        """Take a launch in; the first tells the runtime."""
+        self.seen.append(seen)
+        self.run = replace(self.run, launches=(*self.run.launches, seen.launch), runtime=seen.runtime)
+
+    def warn(self, code: str, text: str) -> None:
+        """Add a warning, once."""
+        found = warning(code, text)
+        if found not in self.run.warnings:
+            self.run = replace(self.run, warnings=(*self.run.warnings, found))
+
+    def not_measured(self, metric: str, reason: str) -> None:
+        """Say that a metric has no value, and why."""
+        self.run = replace(self.run, not_measured=(*self.run.not_measured, (metric, reason)))
+
+
+def push_inputs(board: Board, cell: LiveCell) -> None:
+    """Put the golden inputs on the board; timed runs then see real values instead of zeros."""
+    if cell.run.artifact.golden is None:
+        return
+    data, _ = encode_golden(cell.run.artifact)
+    cell.cell = replace(cell.cell, input_sha256=board.push_input(data))
+
+
+def check_outputs(board: Board, cell: LiveCell) -> None:
+    """Compare the board's outputs on the golden inputs with the host's, before any latency counts."""
+    artifact = cell.run.artifact
+    if artifact.golden is None or cell.cell.input_sha256 is None:
+        cell.warn("golden_not_checked", _NOT_CHECKED)
+        return
+    _, count = encode_golden(artifact)
+    raw = run_samples(board, cell.cell, cell.cell.input_sha256, count)
+    result = check_golden(artifact, artifact.golden, raw)
+    cell.run = replace(cell.run, golden=result)
+    if not result.passed:
+        quality = "" if result.sqnr_db is None else f", signal to error {result.sqnr_db:.0f} dB"
+        cell.warn(
+            "golden_failed",
+            f"the board computes something else than the host: largest error {result.max_error:g}{quality}; "
+            "its runtime does not run this model rightly: try another `--runtime`",
+        )
+
+
+def evaluate(
+    board: Board,
+    cell: LiveCell,
+    evaluation: EvalSet,
+    reference: Reference | None,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Run the whole evaluation set on the board and put its accuracy into the run.
+
+    Raises:
+        ModelError: The set does not fit the model.
+    """
+    artifact = cell.run.artifact
+    inputs = board.push_input(encode_inputs(artifact, evaluation.x), progress)
+    raw = run_samples(board, cell.cell, inputs, len(evaluation.y), progress)
+    outputs = decode_outputs(artifact, raw, len(evaluation.y))
+    floats = load_reference(reference)
+    cell.run = replace(cell.run, accuracy=classification(outputs, evaluation.y, floats))
+
+
+_NOT_CHECKED = (
+    "the outputs were not checked against the host's: it has no runtime to make golden vectors; "
+    "`pip install 'edgeprof[compress]'` brings one"
+)

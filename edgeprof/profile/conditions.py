@@ -1,0 +1,125 @@
+"""The conditions a result was measured under, and the warnings they give."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from edgeprof.boards import BoardFacts, differences
+from edgeprof.devices import Device
+from edgeprof.profile.cells import LiveCell
+from edgeprof.records import Artifact, RunPlan, Warning_
+from edgeprof.targets import load_target
+from edgeprof.units import duration, percent
+from edgeprof.warnings_ import warning
+
+# An idle system's own daemons stay below this share of its cores.
+_BUSY_RATIO = 0.25
+# A single thread that computes has its core for nearly all of the time.
+_PREEMPTED_RATIO = 0.95
+# Launch medians further apart than this are not one population.
+_SPREAD_RATIO = 0.10
+# Below so many times the cost of timing nothing, the figure holds a visible part of our own.
+_SHORT_CALLS = 100
+
+
+def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
+    """Return what a board says of itself as pairs of text; what it does not say is left out."""
+    pairs = {
+        "model": facts.model,
+        "os": facts.os_name,
+        "kernel": facts.kernel,
+        "machine": facts.machine,
+        "libc": f"{facts.libc} {facts.libc_version or ''}".strip() if facts.libc else None,
+        "python": facts.python,
+        "cores": facts.core_summary(),
+        "governor": " ".join(facts.governors()) or None,
+        "memory_total_bytes": facts.memory_total_bytes,
+        "virtualization": facts.virtualization,
+        "load_1min_before": facts.load_1min,
+        "temp_mc_before": facts.hottest_mc(),
+    }
+    return tuple((name, str(value)) for name, value in pairs.items() if value is not None)
+
+
+def with_after(before: tuple[tuple[str, str], ...], facts: BoardFacts) -> tuple[tuple[str, str], ...]:
+    """Return `before` with load and temperature as they are now, after the runs."""
+    now = {"load_1min_after": facts.load_1min, "temp_mc_after": facts.hottest_mc()}
+    return before + tuple((name, str(value)) for name, value in now.items() if value is not None)
+
+
+def before(facts: BoardFacts, device: Device, artifact: Artifact, plan: RunPlan) -> tuple[Warning_, ...]:
+    """Return the warnings that are known before anything ran."""
+    found = [warning("artifact", text) for _, text in artifact.warnings]
+    if device.target:
+        parts = differences(facts, load_target(device.target))
+        found += [
+            warning("target_differs", f"{d.field}: `{device.target}` says {d.expected}, the board says {d.found}")
+            for d in parts
+        ]
+    return (*found, *_machine(facts), *_threads(facts, plan))
+
+
+def after(cell: LiveCell) -> tuple[Warning_, ...]:
+    """Return the warnings that the launches gave."""
+    if not cell.seen:
+        return ()
+    medians = [median(seen.launch.latency_ns) for seen in cell.seen]
+    return (*_spread(medians), *_short(cell, min(medians)), *_steady(cell), *_preempted(cell))
+
+
+def _machine(facts: BoardFacts) -> list[Warning_]:
+    found = []
+    if facts.virtualization == "proot":
+        found.append(warning("proot", "the board runs under proot, which slows every system call"))
+    elif facts.virtualization:
+        found.append(warning("virtual_machine", f"a virtual machine ({facts.virtualization}): its neighbours are unknown"))
+    slow = sorted(set(facts.governors()) & {"powersave", "conservative", "ondemand"})
+    if slow:
+        text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"
+        found.append(warning("powersave_governor", text))
+    if facts.load_1min is not None and facts.load_1min > _BUSY_RATIO * max(1, len(facts.cpus)):
+        text = f"the board was busy before the first launch: load {facts.load_1min:.2f} on {len(facts.cpus)} cores"
+        found.append(warning("other_load", text))
+    return found
+
+
+def _threads(facts: BoardFacts, plan: RunPlan) -> list[Warning_]:
+    if not facts.cpus or plan.threads <= len(facts.cpus):
+        return []
+    return [warning("threads_exceed_cpus", f"{plan.threads} threads on {len(facts.cpus)} cores wait for one another")]
+
+
+def _spread(medians: Sequence[float]) -> list[Warning_]:
+    spread = (max(medians) - min(medians)) / median(medians)
+    if spread <= _SPREAD_RATIO:
+        return []
+    text = (
+        f"launch medians lie {percent(spread)} apart ({duration(min(medians))} … {duration(max(medians))}): "
+        "other load or changing clocks; look at `edgeprof run show`, raise `--launches`"
+    )
+    return [warning("launches_differ", text)]
+
+
+def _short(cell: LiveCell, fastest_ns: float) -> list[Warning_]:
+    empty_ns = median(seen.empty_call_ns for seen in cell.seen)
+    if fastest_ns >= _SHORT_CALLS * empty_ns:
+        return []
+    share = percent(empty_ns / fastest_ns)
+    text = f"a run takes {duration(fastest_ns)}, timing nothing {duration(empty_ns)}: up to {share} of it is ours"
+    return [warning("short_inference", text)]
+
+
+def _steady(cell: LiveCell) -> list[Warning_]:
+    restless = [seen.launch.index for seen in cell.seen if not seen.steady]
+    if not restless:
+        return []
+    text = f"warm-up did not settle in {len(restless)} of {len(cell.seen)} launches: latency drifts or jumps"
+    return [warning("no_warm_up", text)]
+
+
+def _preempted(cell: LiveCell) -> list[Warning_]:
+    if cell.run.plan.threads != 1:
+        return []
+    ratio = min(seen.launch.cpu_time_ns / max(1, seen.launch.wall_time_ns) for seen in cell.seen)
+    if ratio >= _PREEMPTED_RATIO:
+        return []
+    return [warning("preempted", f"in one launch the process had its core for only {percent(ratio)} of the time")]

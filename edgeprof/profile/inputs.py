@@ -1,0 +1,81 @@
+"""From files on the host to artifacts and data ready for boards: what has to be done before any board is touched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeprof.accuracy import EvalSet, check_fits, load_eval
+from edgeprof.compress import CompressRequest, check_ranges, compress, is_tflite, load_artifact, reference
+from edgeprof.errors import UsageError
+from edgeprof.profile.request import ProfileRequest
+from edgeprof.records import Artifact, Reference, Warning_
+from edgeprof.warnings_ import warning
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The files a user named.
+
+    Attributes:
+        models: Model files.
+        evaluation: Samples with labels, or `None`.
+        compression: What to make of models that are not `.tflite`; its `model` is replaced by each.
+    """
+
+    models: tuple[Path, ...]
+    evaluation: Path | None
+    compression: CompressRequest
+
+
+def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> ProfileRequest:
+    """Return `request` with artifacts, evaluation data, references and the warnings they give.
+
+    Raises:
+        UsageError: Files and options do not go together.
+        ModelError: A model cannot be loaded or converted, or data do not fit it.
+    """
+    evaluation = load_eval(inputs.evaluation) if inputs.evaluation else None
+    artifacts: list[Artifact] = []
+    references: list[tuple[str, Reference]] = []
+    for model in inputs.models:
+        made = _artifacts(model, inputs, progress)
+        artifacts += made
+        if evaluation:
+            for artifact in made:
+                check_fits(artifact, evaluation)
+        if evaluation and not is_tflite(model):
+            wanted = replace(inputs.compression, model=model)
+            references.append((made[0].model, reference(wanted, evaluation.x, evaluation.sha256, progress)))
+    return replace(
+        request,
+        artifacts=_distinct(artifacts),
+        evaluation=evaluation,
+        references=tuple(references),
+        warnings=_warnings(inputs, evaluation),
+    )
+
+
+def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> list[Artifact]:
+    if not is_tflite(model):
+        return compress(replace(inputs.compression, model=model), progress)
+    if inputs.compression.recipes:
+        names = ", ".join(inputs.compression.recipes)
+        raise UsageError(
+            f"`{model}` is a .tflite file already: it cannot be made {names}",
+            "give the Keras model for other recipes, or leave `--recipe` out to measure the file as it is",
+        )
+    return [load_artifact(model)]
+
+
+def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:
+    return tuple({artifact.sha256: artifact for artifact in artifacts}.values())
+
+
+def _warnings(inputs: Inputs, evaluation: EvalSet | None) -> tuple[Warning_, ...]:
+    calibration = inputs.compression.calibration
+    if calibration is None or evaluation is None or calibration.is_dir():
+        return ()
+    text = check_ranges(calibration, evaluation.x)
+    return () if text is None else (warning("calibration_range", text),)

@@ -1,0 +1,115 @@
+"""What to profile: artifacts, plans, data; and what a plan may hold."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from edgeprof.accuracy import EvalSet
+from edgeprof.errors import UsageError
+from edgeprof.records import Artifact, Reference, RunPlan, Warning_
+from edgeprof.remote import SetupOptions
+
+MOST_THREADS = 256
+_CPUS = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """What to measure on each device.
+
+    Attributes:
+        artifacts: The files to run.
+        plan: What holds for every cell.
+        threads: A cell for each.
+        cpus: A cell for each: `all`, `big`, `little`, `0-3`, `0,2`.
+        evaluation: Samples with labels, all run on the device, or `None`.
+        references: The float model's outputs on them, by the name of the model.
+        setup: How to get boards ready.
+        warnings: What is known to be doubtful before anything ran.
+    """
+
+    artifacts: tuple[Artifact, ...]
+    plan: RunPlan = field(default_factory=RunPlan)
+    threads: tuple[int, ...] = (1,)
+    cpus: tuple[str, ...] = ("all",)
+    evaluation: EvalSet | None = None
+    references: tuple[tuple[str, Reference], ...] = ()
+    setup: SetupOptions = field(default_factory=SetupOptions)
+    warnings: tuple[Warning_, ...] = ()
+
+    def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
+        """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""
+        plans = [replace(self.plan, threads=t, cpus=c) for t in self.threads for c in self.cpus]
+        return tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
+
+
+def check(request: ProfileRequest) -> None:
+    """Refuse what no board can do.
+
+    Raises:
+        UsageError: A number is out of its range; the message says which.
+    """
+    _in_range("--launches", request.plan.launches, 1, 1000)
+    if request.plan.runs is not None:
+        _in_range("--runs", request.plan.runs, 1, 10_000_000)
+    for threads in request.threads:
+        _in_range("--threads", threads, 1, MOST_THREADS)
+    for cpus in request.cpus:
+        if cpus not in ("all", "big", "little"):
+            parse_cpus(cpus)
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """Return the cores that `0-3` or `0,2` names, sorted.
+
+    Raises:
+        UsageError: It names none.
+    """
+    cores: set[int] = set()
+    for part in text.split(","):
+        match = _CPUS.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last > 4095:
+            raise UsageError(f"--cpus `{text}` names no cores", "write `all`, `big`, `little`, `0-3` or `0,2`")
+        cores.update(range(first, last + 1))
+    return tuple(sorted(cores))
+
+
+def resolve_cpus(text: str, cpus: Sequence[tuple[int, int | None]], device: str) -> tuple[int, ...] | None:
+    """Return the cores for one board, or `None` for all.
+
+    Args:
+        text: As the user said it.
+        cpus: The board's cores: index, and capacity or highest clock (anything that orders them), or `None`.
+        device: Its name, for the message.
+
+    Raises:
+        UsageError: The board has no such cores.
+    """
+    if text == "all":
+        return None
+    there = {index for index, _ in cpus}
+    if text in ("big", "little"):
+        return _cluster(text, cpus, device)
+    wanted = parse_cpus(text)
+    missing = [core for core in wanted if core not in there]
+    if missing:
+        raise UsageError(
+            f"--cpus `{text}`: `{device}` has no core {missing[0]}", f"it has cores {min(there)}-{max(there)}"
+        )
+    return wanted
+
+
+def _cluster(text: str, cpus: Sequence[tuple[int, int | None]], device: str) -> tuple[int, ...]:
+    ranks = {rank for _, rank in cpus if rank is not None}
+    if len(ranks) < 2:
+        raise UsageError(
+            f"--cpus `{text}`: the cores of `{device}` are all alike, as far as it says", "write `all` or `0-3`"
+        )
+    wanted = max(ranks) if text == "big" else min(ranks)
+    return tuple(index for index, rank in cpus if rank == wanted)
+
+
+def _in_range(option: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{option} {value} is out of range", f"from {low} to {high:,}".replace(",", " "))

@@ -1,0 +1,247 @@
+"""An agent as the host sees it: a few typed calls, whatever carries them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edgeprof.errors import DeviceError
+from edgeprof.records import RuntimeInfo, TensorSpec
+from edgeprof.remote.wire import PROTOCOL, Progress, Wire
+from edgeprof.units import seconds_to_ns
+
+_SHORT_S = 30.0
+# The agent ends a child at the plan's own limit and says so; the host waits a little longer for that answer.
+_SLACK_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A child to start: one model in one fresh process.
+
+    Attributes:
+        runtime: The runtime's folder on the board.
+        model_sha256: Which model, already there.
+        threads: Threads the runtime may use.
+        cpus: Cores it may run on, or `None` for all.
+        input_sha256: A file whose first sample fills the inputs, or `None` for zeros.
+        timeout_s: Longest it may take to be ready.
+    """
+
+    runtime: str
+    model_sha256: str
+    threads: int = 1
+    cpus: tuple[int, ...] | None = None
+    input_sha256: str | None = None
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Memory of a process at one moment."""
+
+    rss_bytes: int
+    anonymous_bytes: int
+    file_backed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedChild:
+    """A child that has its model allocated and has run nothing yet.
+
+    Attributes:
+        child: Its number.
+        launch: The folder of its files.
+        inputs: The model's inputs as the runtime sees them.
+        outputs: Its outputs.
+        process_start_ns: From spawn to its first statement.
+        runtime_load_ns: Loading the library.
+        model_load_ns: Opening the model.
+        allocate_ns: Compiling it.
+        runtime: What will run it.
+        empty_call_ns: Cost of timing a call that does nothing.
+        before_runtime: Memory before the library was loaded.
+        before_model: Memory after that, before the model.
+    """
+
+    child: int
+    launch: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    process_start_ns: int
+    runtime_load_ns: int
+    model_load_ns: int
+    allocate_ns: int
+    runtime: RuntimeInfo
+    empty_call_ns: int
+    before_runtime: Resident
+    before_model: Resident
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeTimed:
+    """Timed runs: where their latencies lie on the board, and what they cost."""
+
+    count: int
+    file: str
+    sha256: str
+    cpu_time_ns: int
+    wall_time_ns: int
+    started_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeData:
+    """Runs over samples: where their outputs lie on the board."""
+
+    count: int
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A child's process at one moment."""
+
+    rss_bytes: int
+    peak_rss_bytes: int
+    anonymous_bytes: int
+    file_backed_bytes: int
+    involuntary_switches: int
+
+
+class Agent(Protocol):
+    """What measuring needs of an agent. Every call raises `DeviceError` (`ChildError` for a child) or `LinkLost`."""
+
+    def probe(self) -> Mapping[str, Any]:
+        """Return what the board says of itself, as in the protocol's section "Probe"."""
+
+    def open(self, request: OpenRequest) -> OpenedChild:
+        """Start a child with its model allocated."""
+
+    def invoke_count(self, child: int, count: int, timeout_s: float) -> InvokeTimed:
+        """Time exactly `count` runs."""
+
+    def invoke_for(self, child: int, duration_s: float, min_count: int, timeout_s: float) -> InvokeTimed:
+        """Time runs for `duration_s`, and at least `min_count`."""
+
+    def invoke_data(self, child: int, inputs_sha256: str, count: int, timeout_s: float) -> InvokeData:
+        """Run over samples, each from a fresh state, and keep the outputs."""
+
+    def snapshot(self, child: int) -> Snapshot:
+        """Return the child's memory."""
+
+    def close(self, child: int, *, acknowledged: bool) -> None:
+        """End a child; if `acknowledged`, its files may go."""
+
+
+class LinuxAgent:
+    """The agent of `device_agents/linux`, over a wire."""
+
+    def __init__(self, wire: Wire, owner: str) -> None:
+        self._wire = wire
+        hello = wire.call("hello", {"protocol": PROTOCOL, "owner": owner}, _SHORT_S)
+        if hello.get("protocol") != PROTOCOL:
+            raise DeviceError(f"the agent speaks protocol {hello.get('protocol')}, this host {PROTOCOL}")
+        self.kept: tuple[str, ...] = tuple(hello.get("kept") or ())
+        self.python = str(hello.get("python"))
+
+    def probe(self) -> Mapping[str, Any]:
+        """See `Agent`."""
+        return self._wire.call("probe", {}, _SHORT_S)
+
+    def open(self, request: OpenRequest) -> OpenedChild:
+        """See `Agent`."""
+        params = {
+            "runtime": request.runtime,
+            "model": request.model_sha256,
+            "threads": request.threads,
+            "cpus": None if request.cpus is None else list(request.cpus),
+            "input": request.input_sha256,
+            "timeout_s": request.timeout_s,
+            "memory_limit_bytes": None,
+        }
+        return _opened(self._wire.call("open", params, request.timeout_s + _SLACK_S))
+
+    def invoke_count(self, child: int, count: int, timeout_s: float) -> InvokeTimed:
+        """See `Agent`."""
+        params = {"child": child, "count": count, "timeout_s": timeout_s}
+        return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
+
+    def invoke_for(self, child: int, duration_s: float, min_count: int, timeout_s: float) -> InvokeTimed:
+        """See `Agent`."""
+        params = {
+            "child": child,
+            "duration_ns": seconds_to_ns(duration_s),
+            "min_count": min_count,
+            "max_count": None,
+            "timeout_s": timeout_s,
+        }
+        return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
+
+    def invoke_data(
+        self, child: int, inputs_sha256: str, count: int, timeout_s: float, progress: Progress | None = None
+    ) -> InvokeData:
+        """See `Agent`; `progress` gets samples done and in all."""
+        params = {"child": child, "inputs": inputs_sha256, "count": count, "fresh": True, "timeout_s": timeout_s}
+        result = self._wire.call("invoke", params, timeout_s + _SLACK_S, progress)
+        return InvokeData(result["count"], result["file"], result["sha256"])
+
+    def snapshot(self, child: int) -> Snapshot:
+        """See `Agent`."""
+        got = self._wire.call("snapshot", {"child": child}, _SHORT_S)
+        return Snapshot(
+            got["rss_bytes"],
+            got["peak_rss_bytes"],
+            got["anonymous_bytes"],
+            got["file_backed_bytes"],
+            got["involuntary_switches"],
+        )
+
+    def close(self, child: int, *, acknowledged: bool) -> None:
+        """See `Agent`."""
+        self._wire.call("close", {"child": child, "acknowledged": acknowledged}, _SHORT_S)
+
+    def shut(self) -> None:
+        """End the agent. Never raises."""
+        self._wire.close()
+
+
+def _opened(got: Mapping[str, Any]) -> OpenedChild:
+    stages, resident = got["start_up"], got["resident"]
+    return OpenedChild(
+        child=got["child"],
+        launch=got["launch"],
+        inputs=tuple(_tensor(item) for item in got["inputs"]),
+        outputs=tuple(_tensor(item) for item in got["outputs"]),
+        process_start_ns=stages["process_start_ns"],
+        runtime_load_ns=stages["runtime_load_ns"],
+        model_load_ns=stages["model_load_ns"],
+        allocate_ns=stages["allocate_ns"],
+        runtime=_runtime(got["runtime"]),
+        empty_call_ns=got["empty_call_ns"],
+        before_runtime=_resident(resident["start"]),
+        before_model=_resident(resident["runtime"]),
+    )
+
+
+def _tensor(item: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(item["name"], tuple(item["shape"]), item["dtype"], item["scale"], item["zero_point"])
+
+
+def _runtime(item: Mapping[str, Any]) -> RuntimeInfo:
+    return RuntimeInfo(item["name"], item["version"], item["library_sha256"], item["delegate"])
+
+
+def _resident(item: Mapping[str, Any]) -> Resident:
+    return Resident(item["rss_bytes"], item["anonymous_bytes"], item["file_backed_bytes"])
+
+
+def _timed(got: Mapping[str, Any]) -> InvokeTimed:
+    return InvokeTimed(
+        count=got["count"],
+        file=got["file"],
+        sha256=got["sha256"],
+        cpu_time_ns=got["cpu_time_ns"],
+        wall_time_ns=got["wall_time_ns"],
+        started_unix_ns=got["started_unix_ns"],
+    )

@@ -1,0 +1,134 @@
+"""A board as one thing to talk to: transport, agent and files, with a way back after a cut."""
+
+import getpass
+import hashlib
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edgeprof.devices import Device
+from edgeprof.errors import LinkLost, TransportError
+from edgeprof.remote.agent import LinuxAgent
+from edgeprof.remote.bootstrap import DEFAULT_HOME, Bytes, Prepared, Say, SetupOptions, prepare
+from edgeprof.remote.wire import Wire
+from edgeprof.transport import Transport, connect
+from edgeprof.transport.files import pull_bytes, push, push_bytes
+
+_RETRY_PAUSES_S = (0.5, 1, 2, 4, 8, 15)
+
+
+class Board:
+    """A ready board. Use as a context manager, or call `close`.
+
+    Attributes:
+        device: Which board.
+        prepared: What is on it.
+        agent: Its agent, running.
+    """
+
+    def __init__(self, device: Device, transport: Transport, prepared: Prepared, reopen: Callable[[], Transport]) -> None:
+        self.device = device
+        self.prepared = prepared
+        self._transport = transport
+        self._reopen = reopen
+        self.agent = self._start_agent()
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the agent and the way. Never raises."""
+        self.agent.shut()
+        self._transport.close()
+
+    def reconnect(self, say: Say) -> None:
+        """Make a new way and a new agent after a cut, trying for about half a minute.
+
+        Raises:
+            LinkLost: The board stayed away.
+        """
+        self.close()
+        reason: Exception | None = None
+        for pause_s in _RETRY_PAUSES_S:
+            say(f"`{self.device.name}` is away; trying again in {pause_s:g} s")
+            time.sleep(pause_s)
+            try:
+                self._transport = self._reopen()
+                self.agent = self._start_agent()
+            except TransportError as exc:
+                reason = exc
+            else:
+                return
+        raise LinkLost(f"`{self.device.name}` did not come back: {reason}", "what finished is stored") from reason
+
+    def push_model(self, path: Path, sha256: str, sent: Bytes | None = None) -> int:
+        """Put a model on the board under its hash; return the bytes sent, 0 if it was there."""
+        return push(self._transport, path, self._path(f"models/{sha256}.tflite"), sent, sha256).bytes_sent
+
+    def push_input(self, data: bytes, sent: Bytes | None = None) -> str:
+        """Put input samples on the board; return their SHA-256, which names them there."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        push_bytes(self._transport, data, self._path(f"inputs/{sha256}.bin"), sent)
+        return sha256
+
+    def pull(self, file: str, sha256: str) -> bytes:
+        """Return a file that the agent named, checked against its hash.
+
+        Raises:
+            TransportError: What came is not what the board hashed.
+        """
+        data = pull_bytes(self._transport, self._path(file))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise TransportError(f"`{file}` from `{self.device.name}` came damaged", "run it again; look at the link")
+        return data
+
+    def _path(self, name: str) -> str:
+        return f"{self.prepared.survey.home}/{name}"
+
+    def _start_agent(self) -> LinuxAgent:
+        command = (self.prepared.python, "-I", "-S", "-B", self.prepared.agent_path, "serve", self.prepared.survey.home)
+        return LinuxAgent(Wire(self._transport.open(command), self.device.name), _owner())
+
+
+def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None) -> Board:
+    """Connect to a device, get it ready and start its agent.
+
+    Args:
+        device: Which.
+        options: See `SetupOptions`; `home` and `runtime` of the device hold where the options leave them open.
+        say: Told each step that takes a while.
+        sent: Told bytes sent and in all, during a push.
+
+    Raises:
+        TransportError: It cannot be reached.
+        DeviceError: It cannot be made ready, or another host holds it.
+    """
+    transport = connect(device.url, host_key=device.host_key)
+    try:
+        prepared = prepare(transport, _completed(device, options), say, sent)
+        return Board(device, transport, prepared, lambda: connect(device.url, host_key=device.host_key))
+    except BaseException:
+        transport.close()
+        raise
+
+
+def _completed(device: Device, options: SetupOptions) -> SetupOptions:
+    return SetupOptions(
+        home=options.home if options.home != DEFAULT_HOME else device.home or DEFAULT_HOME,
+        runtime=options.runtime or device.runtime,
+        wheels=options.wheels,
+        first_python=sys.executable if device.url == "local:" else options.first_python,
+    )
+
+
+def _owner() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,61 @@
+"""Does a board that was set up really run a model? One tiny model through agent, protocol and runtime."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+
+from edgeprof import resources
+from edgeprof.errors import DeviceError
+from edgeprof.records import RuntimeInfo
+from edgeprof.remote.agent import OpenRequest
+from edgeprof.remote.board import Board
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What the try gave.
+
+    Attributes:
+        home: Our folder on the board.
+        python: The Python that runs the agent.
+        runtime: What ran the model.
+        empty_call_ns: The cost of timing a call that does nothing, on this board.
+        pushed_bytes: What setting up had to send.
+    """
+
+    home: str
+    python: str
+    runtime: RuntimeInfo
+    empty_call_ns: int
+    pushed_bytes: int
+
+
+def self_test(board: Board) -> SelfTest:
+    """Run the tiny model `y = 2 x + 1` on the board and compare.
+
+    Raises:
+        DeviceError: The runtime computes something else, or does not load.
+    """
+    model = resources.folder("device_agents") / "selftest.tflite"
+    data = model.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    board.push_model(model, sha256)
+    inputs = board.push_input(struct.pack("<4f", 0.0, 1.0, -2.0, 0.5))
+    child = board.agent.open(OpenRequest(board.prepared.package.folder, sha256, timeout_s=_TIMEOUT_S))
+    done = board.agent.invoke_data(child.child, inputs, 1, _TIMEOUT_S)
+    got = struct.unpack("<4f", board.pull(done.file, done.sha256))
+    board.agent.close(child.child, acknowledged=True)
+    if got != (1.0, 3.0, -3.0, 2.0):
+        raise DeviceError(
+            f"the runtime on `{board.device.name}` computes something else: 2x+1 gave {got}",
+            "`edgeprof device setup NAME --runtime litert|tflite-runtime` tries the other runtime",
+        )
+    return SelfTest(
+        home=board.prepared.survey.home,
+        python=board.agent.python,
+        runtime=child.runtime,
+        empty_call_ns=child.empty_call_ns,
+        pushed_bytes=board.prepared.pushed_bytes,
+    )

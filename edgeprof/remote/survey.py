@@ -1,0 +1,130 @@
+"""The first look at a board, before anything of ours is on it: one POSIX shell script, one round trip."""
+
+from dataclasses import dataclass
+
+from edgeprof.errors import DeviceError
+from edgeprof.transport import Transport
+from edgeprof.transport.files import run
+
+_TIMEOUT_S = 30.0
+OLDEST_PYTHON = (3, 7)
+
+# Prints `key=value` lines. `$1` is the folder to use, `$2` Pythons to try first.
+_SCRIPT = r"""
+home=$1
+case $home in "~/"*) home=$HOME/${home#"~/"} ;; esac
+mkdir -p "$home" 2>/dev/null || { echo "problem=cannot make the folder $home"; }
+echo "home=$home"
+[ -w "$home" ] || echo "problem=the folder $home is not writable"
+echo "machine=$(uname -m)"
+echo "kernel=$(uname -s)"
+echo "bits=$(getconf LONG_BIT 2>/dev/null)"
+echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+[ -e /system/bin/linker64 ] && echo "libc=bionic"
+ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc=musl"
+[ -r /etc/os-release ] && sed -n -e 's/^ID=/os_id=/p' -e 's/^VERSION_ID=/os_version=/p' -e 's/^PRETTY_NAME=/os=/p' /etc/os-release
+echo "free_kib=$(df -Pk "$home" 2>/dev/null | awk 'NR==2 {print $4}')"
+for name in $2 python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7; do
+  path=$(command -v "$name" 2>/dev/null) || continue
+  version=$("$path" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) && echo "python=$version $path"
+done
+for path in "$home"/agents/*.pyz "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
+  [ -f "$path" ] && echo "has=${path#"$home"/}"
+done
+exit 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a board is and has.
+
+    Attributes:
+        home: Our folder there, as an absolute path.
+        machine: As `uname -m` says, but `armv7l` for a 32-bit userland on a 64-bit kernel.
+        libc: `glibc`, `musl`, `bionic` or `unknown`.
+        libc_version: Such as `(2, 36)`, or `None`.
+        os: Its pretty name, or `None`.
+        os_id: Such as `debian`, or `None`.
+        os_version: Such as `12`, or `None`.
+        free_bytes: Room where `home` is, or `None`.
+        pythons: Pairs of version and path, in the order to prefer.
+        has: Our files there, relative to `home`.
+    """
+
+    home: str
+    machine: str
+    libc: str
+    libc_version: tuple[int, int] | None
+    os: str | None
+    os_id: str | None
+    os_version: str | None
+    free_bytes: int | None
+    pythons: tuple[tuple[tuple[int, int], str], ...]
+    has: frozenset[str]
+
+
+def survey(transport: Transport, home: str, first_python: str | None = None) -> Survey:
+    """Look at the board.
+
+    Args:
+        transport: The way to it.
+        home: Our folder there; may begin with `~/`. It is made.
+        first_python: A Python to prefer, or `None`.
+
+    Raises:
+        DeviceError: The board has no POSIX shell, or the folder cannot be used.
+        LinkLost: The way is gone.
+    """
+    done = run(transport, ("sh", "-c", _SCRIPT, "sh", home, first_python or ""), _TIMEOUT_S)
+    pairs = [line.split("=", 1) for line in done.stdout.decode(errors="replace").splitlines() if "=" in line]
+    values = dict(reversed(pairs))
+    if done.returncode != 0 or "machine" not in values:
+        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise DeviceError(f"the board's shell did not run our first look: {words}", "edgeprof needs a POSIX `sh` there")
+    if "problem" in values:
+        raise DeviceError(values["problem"], "give a folder with room that you may write: `--home /data/edgeprof`")
+    return _parsed(values, pairs)
+
+
+def _parsed(values: dict[str, str], pairs: list[list[str]]) -> Survey:
+    libc, libc_version = _libc(values)
+    free = values.get("free_kib", "")
+    return Survey(
+        home=values["home"],
+        machine=_machine(values),
+        libc=libc,
+        libc_version=libc_version,
+        os=_unquoted(values.get("os")),
+        os_id=_unquoted(values.get("os_id")),
+        os_version=_unquoted(values.get("os_version")),
+        free_bytes=int(free) * 1024 if free.isdigit() else None,
+        pythons=_pythons([value for key, value in pairs if key == "python"]),
+        has=frozenset(value for key, value in pairs if key == "has"),
+    )
+
+
+def _machine(values: dict[str, str]) -> str:
+    machine = values["machine"]
+    return "armv7l" if machine == "aarch64" and values.get("bits") == "32" else machine
+
+
+def _libc(values: dict[str, str]) -> tuple[str, tuple[int, int] | None]:
+    name, _, number = values.get("glibc", "").partition(" ")
+    major, _, minor = number.partition(".")
+    if name == "glibc" and major.isdigit() and minor.isdigit():
+        return "glibc", (int(major), int(minor))
+    return values.get("libc", "unknown"), None
+
+
+def _pythons(lines: list[str]) -> tuple[tuple[tuple[int, int], str], ...]:
+    found: dict[str, tuple[int, int]] = {}
+    for line in lines:
+        version, _, path = line.partition(" ")
+        major, _, minor = version.partition(".")
+        found.setdefault(path, (int(major), int(minor)))
+    return tuple((version, path) for path, version in found.items())
+
+
+def _unquoted(text: str | None) -> str | None:
+    return text.strip("\"'") or None if text else None

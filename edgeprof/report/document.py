@@ -1,0 +1,120 @@
+"""Runs as the JSON that `--json`, exports and `serve` share: one shape, described by schema.json beside this file."""
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Any
+
+from edgeprof.records import Artifact, Estimate, Memory, RunResult, TensorSpec
+from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
+from edgeprof.store import RunRow
+
+SCHEMA = 1
+
+
+def document(kind: str, items: Sequence[dict[str, Any]]) -> str:
+    """Return `{"schema": 1, "kind": …, "items": […]}` as text."""
+    return json.dumps({"schema": SCHEMA, "kind": kind, "items": list(items)}, indent=2, ensure_ascii=False)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of every document."""
+    parsed: dict[str, Any] = json.loads(files("edgeprof.report").joinpath("schema.json").read_text())
+    return parsed
+
+
+def estimates(run: RunResult) -> tuple[Estimate, ...]:
+    """Return every metric of a run, computed now from what is stored."""
+    return (*latency_estimates(run.launches), *start_up_estimates(run.launches), *_memory(run.memory), *_accuracy(run))
+
+
+def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
+    """Return a run; with `raw`, every launch's samples too."""
+    item: dict[str, Any] = {
+        "run_id": run.run_id,
+        "created_unix_s": run.created_unix_s,
+        "status": run.status,
+        "failure": run.failure,
+        "device": run.device,
+        "target": run.target,
+        "board_id": run.board_id,
+        "artifact": artifact_item(run.artifact),
+        "plan": _plan(run),
+        "runtime": None if run.runtime is None else _fields(run.runtime),
+        "accelerator": run.plan.accelerator,
+        "environment": dict(run.environment),
+        "metrics": [_fields(estimate) for estimate in estimates(run)],
+        "golden": None if run.golden is None else _fields(run.golden),
+        "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
+    }
+    if raw:
+        item["launches"] = [_launch(launch) for launch in run.launches]
+    return item
+
+
+def artifact_item(artifact: Artifact) -> dict[str, Any]:
+    """Return an artifact without paths that mean nothing elsewhere, but for its own."""
+    return {
+        "path": str(artifact.path),
+        "sha256": artifact.sha256,
+        "size_bytes": artifact.size_bytes,
+        "model": artifact.model,
+        "recipe": artifact.recipe,
+        "inputs": [_tensor(spec) for spec in artifact.inputs],
+        "outputs": [_tensor(spec) for spec in artifact.outputs],
+        "stateful": artifact.stateful,
+        "parent_sha256": artifact.parent_sha256,
+        "versions": dict(artifact.versions),
+        "warnings": [{"code": code, "text": text} for code, text in artifact.warnings],
+    }
+
+
+def row_item(row: RunRow) -> dict[str, Any]:
+    """Return a line of `run list`."""
+    return _fields(row)
+
+
+def _accuracy(run: RunResult) -> Iterable[Estimate]:
+    reasons = dict(run.not_measured)
+    reason = reasons.get("top1_ratio", "not_reached")
+    got = run.accuracy
+    if got is None:
+        return [Estimate("top1_ratio", "share", None, not_measured=reason)]
+    found = [Estimate("top1_ratio", "share", got.top1_ratio, n_launches=1, n_samples=got.n_samples)]
+    few = "fewer_than_six_classes"
+    found.append(_shown("top5_ratio", "share", got.top5_ratio, got.n_samples, few))
+    found.append(_shown("float_top1_ratio", "share", got.float_top1_ratio, got.n_samples, "no_float_model"))
+    found.append(_shown("drop_points", "difference", got.drop_points, got.n_samples, "no_float_model"))
+    return found
+
+
+def _shown(name: str, statistic: str, point: float | None, n_samples: int, reason: str) -> Estimate:
+    if point is None:
+        return Estimate(name, statistic, None, not_measured=reason)
+    return Estimate(name, statistic, point, n_launches=1, n_samples=n_samples)
+
+
+def _memory(repeats: tuple[Memory, ...]) -> Iterable[Estimate]:
+    names = ("anonymous_growth_bytes", "file_backed_growth_bytes", "peak_rss_bytes", "runtime_bytes")
+    if not repeats:
+        return [Estimate(name, "median", None, not_measured="not_reached") for name in names]
+    return [over_launches(name, "median", [getattr(repeat, name) for repeat in repeats]) for name in names]
+
+
+def _plan(run: RunResult) -> dict[str, Any]:
+    return _fields(run.plan)
+
+
+def _launch(launch: Any) -> dict[str, Any]:  # noqa: ANN401 - a RawLaunch; its fields are the schema's
+    item = _fields(launch)
+    item["start_up"] = _fields(launch.start_up)
+    item["latency_ns"], item["warmup_ns"] = list(launch.latency_ns), list(launch.warmup_ns)
+    return item
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {**_fields(spec), "shape": list(spec.shape)}
+
+
+def _fields(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any flat frozen dataclass
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}

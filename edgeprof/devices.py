@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from edgeprof.errors import UsageError
@@ -38,6 +37,7 @@ class Device:
         target: The kind of board, or `None`.
         host_key: The key it must show, `SHA256:…`, or `None` where `known_hosts` decides.
         runtime: The runtime preferred on it, or `None` for whichever fits.
+        home: Our folder on it, or `None` for the usual one.
         notes: Whatever the user wants to remember, or `None`.
     """
 
@@ -46,6 +46,7 @@ class Device:
     target: str | None = None
     host_key: str | None = None
     runtime: str | None = None
+    home: str | None = None
     notes: str | None = None
 
 
@@ -96,18 +97,26 @@ def add_device(device: Device) -> None:
     Raises:
         UsageError: A value cannot stand, the name is taken, or the file cannot be read or written.
     """
-    _check(device)
-    if device.target is not None:
-        load_target(device.target)
+    check_device(device)
     with _locked():
         text = _read()
         devices = _parse(text)
-        if device.name in devices:
-            hint = f"`edgeprof device remove {device.name}` first, or choose another name"
-            raise UsageError(f"there is already a device `{device.name}`: {devices[device.name].url}", hint)
+        _refuse_taken(device.name, devices)
         _write(
             (text.rstrip("\n") or _HEADER.rstrip("\n")) + "\n\n" + _table(device), [*devices.values(), device]
         )
+
+
+def check_device(device: Device) -> None:
+    """Refuse a device that could not be added, before anybody goes to the trouble of connecting to it.
+
+    Raises:
+        UsageError: A value cannot stand, the name is taken, or the file cannot be read.
+    """
+    _check(device)
+    if device.target is not None:
+        load_target(device.target)
+    _refuse_taken(device.name, _parse(_read()))
 
 
 def remove_device(name: str) -> Device:
@@ -123,6 +132,12 @@ def remove_device(name: str) -> Device:
         text = _read()
         _write(_without(text, name), [d for d in _parse(text).values() if d != device])
     return device
+
+
+def _refuse_taken(name: str, devices: dict[str, Device]) -> None:
+    if name in devices:
+        hint = f"`edgeprof device remove {name}` first, or choose another name"
+        raise UsageError(f"there is already a device `{name}`: {devices[name].url}", hint)
 
 
 def _check(device: Device) -> None:
@@ -273,10 +288,9 @@ def _write(text: str, expected: list[Device]) -> None:
 
 def _says(text: str, expected: list[Device]) -> bool:
     try:
-        found: Any = sorted(_parse(text).values(), key=lambda device: device.name)
+        return _parse(text) == {device.name: device for device in expected}
     except UsageError:
         return False
-    return bool(found == sorted(expected, key=lambda device: device.name))
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -292,7 +306,5 @@ def _replace(path: Path, data: bytes) -> None:
             Path(temporary).unlink()
         raise
     folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    os.fsync(folder)
+    os.close(folder)

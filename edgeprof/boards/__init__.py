@@ -1,0 +1,19 @@
+"""What a board says of itself, what differs from its target, and which runtime fits it."""
+
+from edgeprof.boards.differences import Difference, differences
+from edgeprof.boards.facts import BoardFacts, Cpu, PowerSensor, ThermalZone, parse_facts
+from edgeprof.boards.runtimes import RELEASES, RuntimeChoice, choose_runtime, runtime_advice
+
+__all__ = [
+    "RELEASES",
+    "BoardFacts",
+    "Cpu",
+    "Difference",
+    "PowerSensor",
+    "RuntimeChoice",
+    "ThermalZone",
+    "choose_runtime",
+    "differences",
+    "parse_facts",
+    "runtime_advice",
+]

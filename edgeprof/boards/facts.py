@@ -1,0 +1,243 @@
+"""What a board says of itself, as a value."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from edgeprof.targets import architecture_of
+
+# Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h.
+CORES = {
+    (0x41, 0xD03): "cortex-a53",
+    (0x41, 0xD05): "cortex-a55",
+    (0x41, 0xD07): "cortex-a57",
+    (0x41, 0xD08): "cortex-a72",
+    (0x41, 0xD09): "cortex-a73",
+    (0x41, 0xD0B): "cortex-a76",
+    (0x41, 0xD41): "cortex-a78",
+    (0x41, 0xD42): "cortex-a78ae",
+    (0x4E, 0x004): "carmel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """One core as the board lists it; `None` is what it does not say.
+
+    Attributes:
+        index: Linux's number of it.
+        core: Its kind as the targets name it, or `None` where its part number is not in `CORES`.
+        model_name: What `/proc/cpuinfo` says (x86).
+        max_khz: Its highest clock.
+        capacity: Its size against the biggest core's 1024.
+        governor: Its frequency governor.
+        online: It runs.
+    """
+
+    index: int
+    core: str | None = None
+    model_name: str | None = None
+    max_khz: int | None = None
+    capacity: int | None = None
+    governor: str | None = None
+    online: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalZone:
+    """A temperature sensor of the kernel's: its kind, such as `cpu-thermal`, and what it says now."""
+
+    type: str
+    temp_mc: int | None = None
+
+    def text(self) -> str:
+        """Return it for people."""
+        return self.type if self.temp_mc is None else f"{self.type} {self.temp_mc / 1000:.1f} °C"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSensor:
+    """A power sensor of the kernel's: driver, place in `/sys`, rails, and whether we may read it."""
+
+    driver: str
+    path: str | None = None
+    labels: tuple[str, ...] = ()
+    readable: bool | None = None
+
+    def text(self) -> str:
+        """Return it for people."""
+        rails = f" ({', '.join(self.labels)})" if self.labels else ""
+        return f"{self.driver}{rails}{', not readable' if self.readable is False else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFacts:
+    """What a board says of itself: docs/agent-protocol.md, "Probe"; `None` is what it does not say.
+
+    Attributes:
+        machine: As `uname -m` says: the kernel's architecture.
+        kernel: Its release.
+        os: Its system's pretty name.
+        os_id: Such as `debian`.
+        os_version: Such as `12`.
+        libc: `glibc`, `musl`, `bionic` or `unknown`.
+        libc_version: Such as `2.36`.
+        python: The agent's, such as `3.11.2`.
+        model: The device tree's model or DMI's product name.
+        compatible: The device tree's strings, the most special first.
+        board_id: What tells this board from others of its kind.
+        cpus: Its cores.
+        memory_total_bytes: What the kernel has: less than what was soldered in.
+        memory_available_bytes: What is free now.
+        disk_free_bytes: Room where our folder is.
+        thermal_zones: Its temperature sensors.
+        power_sensors: Its power sensors.
+        uptime_s: Since it started.
+        load_1min: Its load average over the last minute.
+        virtualization: A hypervisor, a container or `proot`.
+    """
+
+    machine: str | None = None
+    kernel: str | None = None
+    os: str | None = None
+    os_id: str | None = None
+    os_version: str | None = None
+    libc: str | None = None
+    libc_version: str | None = None
+    python: str | None = None
+    model: str | None = None
+    compatible: tuple[str, ...] = ()
+    board_id: str | None = None
+    cpus: tuple[Cpu, ...] = ()
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    thermal_zones: tuple[ThermalZone, ...] = ()
+    power_sensors: tuple[PowerSensor, ...] = ()
+    uptime_s: float | None = None
+    load_1min: float | None = None
+    virtualization: str | None = None
+
+    def userland(self) -> str | None:
+        """Return the architecture of its programs, which may be narrower than its kernel's.
+
+        Source: RPi-Distro/repo issues 293 and 360: `ID=raspbian` is 32-bit, also under an `aarch64` kernel.
+        """
+        machine = architecture_of(self.machine)
+        return "armv7l" if machine == "aarch64" and self.os_id == "raspbian" else machine
+
+    def libc_text(self) -> str | None:
+        """Return its C library for people: `glibc 2.36`."""
+        return None if self.libc is None else f"{self.libc} {self.libc_version or ''}".strip()
+
+    def core_summary(self) -> str | None:
+        """Return its running cores for people: `4 x cortex-a76 up to 2400 MHz`, the fastest first."""
+        kinds = Counter((cpu.max_khz or 0, cpu.core or cpu.model_name or "core") for cpu in self.running())
+        texts = [
+            f"{count} x {name}" + (f" up to {max_khz // 1000} MHz" if max_khz else "")
+            for (max_khz, name), count in sorted(kinds.items(), reverse=True)
+        ]
+        return ", ".join(texts) or None
+
+    def running(self) -> tuple[Cpu, ...]:
+        """Return its cores without those that are known to be off."""
+        return tuple(cpu for cpu in self.cpus if cpu.online is not False)
+
+    def core_ranks(self) -> tuple[tuple[int, int | None], ...]:
+        """Return pairs of a running core's number and what orders it by size: capacity, or else its clock."""
+        by_capacity = all(cpu.capacity is not None for cpu in self.running())
+        return tuple((cpu.index, cpu.capacity if by_capacity else cpu.max_khz) for cpu in self.running())
+
+    def governors(self) -> tuple[str, ...]:
+        """Return the different governors of its running cores, sorted."""
+        return tuple(sorted({cpu.governor for cpu in self.running() if cpu.governor is not None}))
+
+    def hottest_mc(self) -> int | None:
+        """Return its highest temperature, in thousandths of a degree Celsius."""
+        return max((zone.temp_mc for zone in self.thermal_zones if zone.temp_mc is not None), default=None)
+
+
+def parse_facts(probe: dict[str, Any]) -> BoardFacts:
+    """Return the agent's answer to `probe` as a value.
+
+    What is null, missing or not of its type is `None`: a board is believed nothing that it did not say.
+    """
+    system = probe.get("os")
+    names = {str(key).upper(): value for key, value in system.items()} if isinstance(system, dict) else {}
+    return BoardFacts(
+        machine=_text(probe.get("machine")),
+        kernel=_text(probe.get("kernel")),
+        os=_text(names.get("PRETTY_NAME")) or _text(system),
+        os_id=_text(names.get("ID")),
+        os_version=_text(names.get("VERSION_ID")),
+        libc=_text(probe.get("libc")),
+        libc_version=_text(probe.get("libc_version")),
+        python=_text(probe.get("python")),
+        model=_text(probe.get("model")),
+        compatible=_texts(probe.get("compatible")),
+        board_id=_text(probe.get("board_id")),
+        cpus=tuple(_cpu(index, table) for index, table in enumerate(_tables(probe.get("cpus")))),
+        memory_total_bytes=_whole(probe.get("memory_total_bytes")),
+        memory_available_bytes=_whole(probe.get("memory_available_bytes")),
+        disk_free_bytes=_whole(probe.get("disk_free_bytes")),
+        thermal_zones=tuple(_zone(table) for table in _tables(probe.get("thermal_zones"))),
+        power_sensors=tuple(_sensor(table) for table in _tables(probe.get("power_sensors"))),
+        uptime_s=_real(probe.get("uptime_s")),
+        load_1min=_real(probe.get("load_1min")),
+        virtualization=_text(probe.get("virtualization")),
+    )
+
+
+def _cpu(position: int, table: dict[str, Any]) -> Cpu:
+    index = _whole(table.get("index"))
+    return Cpu(
+        index=position if index is None else index,
+        core=CORES.get((_number(table.get("implementer")), _number(table.get("part")))),
+        model_name=_text(table.get("model_name")),
+        max_khz=_whole(table.get("max_khz")),
+        capacity=_whole(table.get("capacity")),
+        governor=_text(table.get("governor")),
+        online=_truth(table.get("online")),
+    )
+
+
+def _zone(table: dict[str, Any]) -> ThermalZone:
+    return ThermalZone(_text(table.get("type")) or "unnamed", _whole(table.get("temp_mc")))
+
+
+def _sensor(table: dict[str, Any]) -> PowerSensor:
+    labels = _texts(table.get("labels"))
+    driver = _text(table.get("driver")) or "unnamed"
+    return PowerSensor(driver, _text(table.get("path")), labels, _truth(table.get("readable")))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
+
+
+def _real(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _number(value: object) -> int:
+    """Return `0xd08`, or 0xd08, as a number; -1, which no core has, for anything else."""
+    try:
+        return value if isinstance(value, int) else int(str(value), 16)
+    except ValueError:
+        return -1

@@ -102,9 +102,7 @@ def add_device(device: Device) -> None:
         text = _read()
         devices = _parse(text)
         _refuse_taken(device.name, devices)
-        _write(
-            (text.rstrip("\n") or _HEADER.rstrip("\n")) + "\n\n" + _table(device), [*devices.values(), device]
-        )
+        _write((text.rstrip("\n") or _HEADER.rstrip("\n")) + "\n\n" + _table(device), [*devices.values(), device])
 
 
 def check_device(device: Device) -> None:
@@ -158,9 +156,7 @@ def _check(device: Device) -> None:
 
 def _check_url(url: str) -> None:
     if _holds_password(url):
-        shown = (
-            f"{url.partition(':')[0]}://…@{url.rpartition('@')[2]}" if "@" in url else url.partition("?")[0]
-        )
+        shown = f"{url.partition(':')[0]}://…@{url.rpartition('@')[2]}" if "@" in url else url.partition("?")[0]
         hint = "use a key instead (`ssh-copy-id`), or the ssh agent; edgeprof stores no secret"
         raise UsageError(f"a device's URL may not hold a password: `{shown}`", hint)
     try:

@@ -45,9 +45,7 @@ def _model(facts: BoardFacts, target: Target) -> Difference | None:
     is_it = bool(set(facts.compatible) & set(target.compatible)) or has_model(target, facts.model)
     if target.is_generic or said is None or is_it:
         return None
-    return Difference(
-        "model", target.title, said, "is it another kind of board? `edgeprof target list` shows all"
-    )
+    return Difference("model", target.title, said, "is it another kind of board? `edgeprof target list` shows all")
 
 
 def _architecture(facts: BoardFacts, target: Target) -> Difference | None:
@@ -88,19 +86,13 @@ def _memory(facts: BoardFacts, target: Target) -> Difference | None:
     if any(size * 3 / 4 <= mib <= size for size in target.memory_mib):
         return None
     sizes = ", ".join(map(str, target.memory_mib))
-    return Difference(
-        "memory", f"{sizes} MiB", f"{mib} MiB", "`gpu_mem=`, `mem=` or a container may limit it"
-    )
+    return Difference("memory", f"{sizes} MiB", f"{mib} MiB", "`gpu_mem=`, `mem=` or a container may limit it")
 
 
 def _max_frequency(facts: BoardFacts, target: Target) -> Difference | None:
     """Compare clocks; the operating points lie up to a percent beside the round figure."""
     clocks = [cpu.max_khz for cpu in facts.cpus if cpu.max_khz is not None]
-    if (
-        not clocks
-        or target.max_mhz is None
-        or abs(max(clocks) / 1000 - target.max_mhz) <= target.max_mhz / 100
-    ):
+    if not clocks or target.max_mhz is None or abs(max(clocks) / 1000 - target.max_mhz) <= target.max_mhz / 100:
         return None
     note = "a power mode, an older revision of the board or overclocking"
     return Difference("max_frequency", f"{target.max_mhz} MHz", f"{max(clocks) // 1000} MHz", note)

@@ -123,9 +123,7 @@ def parse_version(text: str | None) -> Version | None:
 def _refuse_system(machine: str, libc: str, version: Version | None, pythons: Sequence[Version]) -> None:
     """Refuse a board on which no runtime can load, whatever is installed."""
     if architecture_of(machine) is None:
-        raise DeviceError(
-            f"no runtime for `{machine}`", "edgeprof has runtimes for aarch64, x86_64 and armv7l"
-        )
+        raise DeviceError(f"no runtime for `{machine}`", "edgeprof has runtimes for aarch64, x86_64 and armv7l")
     if libc == "musl":
         hint = "use a Debian, Ubuntu or Raspberry Pi OS image, or a Debian container on the board"
         raise DeviceError("the board has musl, and both runtimes need glibc", hint)

@@ -1,0 +1,315 @@
+"""Kinds of board: every shipped file, and every way in which a file or a name can be wrong."""
+
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from edgeprof import resources
+from edgeprof.errors import UsageError
+from edgeprof.targets import (
+    ARCHITECTURES,
+    all_targets,
+    architecture_of,
+    has_model,
+    load_target,
+    match,
+    read_target,
+    target_names,
+)
+
+BOARDS = (
+    "jetson-nano",
+    "jetson-orin-nano",
+    "jetson-xavier-nx",
+    "raspberry-pi-3-b-plus",
+    "raspberry-pi-4-b",
+    "raspberry-pi-5",
+    "raspberry-pi-zero-2-w",
+)
+GENERIC = ("linux-aarch64", "linux-armv7", "linux-x86-64")
+SOURCE = '"https://example.org/read"'
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Write a target's file and return what reading it raises."""
+
+    def read(text):
+        path = tmp_path / "board.toml"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError) as raised:
+            read_target(path)
+        return raised.value
+
+    return read
+
+
+def test_the_shipped_targets_are_these():
+    assert target_names() == tuple(sorted((*BOARDS, *GENERIC)))
+
+
+@pytest.mark.parametrize("name", [*BOARDS, *GENERIC])
+def test_every_fact_of_a_shipped_target_has_an_opened_source(name):
+    target = load_target(name)
+
+    sourced = {source.fact for source in target.sources}
+    stated = {key for key, value in asdict(target).items() if value not in (None, ())}
+    assert stated - {"name", "title", "sources"} <= sourced
+    assert all(source.urls for source in target.sources)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_shipped_board_names_pages_and_pins_repository_files_to_a_commit(name):
+    urls = [url for source in load_target(name).sources for url in source.urls]
+
+    assert all(url.startswith("https://") for url in urls)
+    blobs = [url.split("/blob/")[1].split("/")[0] for url in urls if "/blob/" in url]
+    assert blobs
+    assert all(len(commit) == 40 and set(commit) <= set("0123456789abcdef") for commit in blobs)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_shipped_board_can_be_recognised_and_says_its_cores(name):
+    target = load_target(name)
+
+    assert target.compatible
+    assert target.models
+    assert target.core_count in {4, 6}
+    assert target.architecture == "aarch64"
+    assert not target.is_generic
+
+
+def test_no_compatible_string_belongs_to_two_targets():
+    strings = [word for target in all_targets() for word in target.compatible]
+
+    assert len(strings) == len(set(strings))
+
+
+def test_generic_targets_cover_each_architecture_once():
+    generic = [target for target in all_targets() if target.is_generic]
+
+    assert sorted(target.architecture for target in generic) == sorted(ARCHITECTURES)
+
+
+def test_raspberry_pi_5_reads_as_its_file_says():
+    target = load_target("raspberry-pi-5")
+
+    assert (target.title, target.soc, target.max_mhz) == ("Raspberry Pi 5", "BCM2712", 2400)
+    assert (target.cpu[0].core, target.cpu[0].count) == ("cortex-a76", 4)
+    assert target.memory_mib == (1024, 2048, 4096, 8192, 16384)
+    assert target.aes_instructions is True
+
+
+def test_a_fact_that_nobody_could_open_is_left_out_and_none():
+    target = load_target("jetson-orin-nano")
+
+    assert target.max_mhz is None
+    assert target.aes_instructions is None
+    assert target.memory_mib == ()
+    assert load_target("linux-armv7").core_count is None
+
+
+def test_unknown_target_suggests_the_nearest():
+    with pytest.raises(UsageError) as raised:
+        load_target("raspbery-pi-5")
+
+    assert raised.value.message == "unknown target: `raspbery-pi-5`"
+    assert raised.value.hint == "did you mean `raspberry-pi-5`? `edgeprof target list` shows all"
+    assert raised.value.exit_code == 2
+
+
+def test_unknown_target_far_from_all_suggests_none():
+    with pytest.raises(UsageError) as raised:
+        load_target("zzz")
+
+    assert raised.value.hint == "`edgeprof target list` shows all"
+
+
+def test_a_path_is_not_a_target():
+    with pytest.raises(UsageError, match=r"unknown target: `\.\./targets/raspberry-pi-5`"):
+        load_target("../targets/raspberry-pi-5")
+
+
+def test_loading_one_target_reads_no_other(tmp_path, monkeypatch):
+    (tmp_path / "good.toml").write_text('title = "Good"\n')
+    (tmp_path / "bad.toml").write_text("title = \n")
+    monkeypatch.setattr(resources, "folder", lambda _: tmp_path)
+
+    target = load_target("good")
+
+    assert target.title == "Good"
+    with pytest.raises(UsageError, match=r"targets/bad\.toml is not valid TOML"):
+        all_targets()
+
+
+@pytest.mark.parametrize(
+    ("compatible", "name"),
+    [
+        (["raspberrypi,5-model-b", "brcm,bcm2712"], "raspberry-pi-5"),
+        (["raspberrypi,4-model-b", "brcm,bcm2711"], "raspberry-pi-4-b"),
+        (["raspberrypi,3-model-b-plus", "brcm,bcm2837"], "raspberry-pi-3-b-plus"),
+        (["raspberrypi,model-zero-2-w", "brcm,bcm2837"], "raspberry-pi-zero-2-w"),
+        (["nvidia,p3768-0000+p3767-0005", "nvidia,p3767-0005", "nvidia,tegra234"], "jetson-orin-nano"),
+        (["nvidia,p3509-0000+p3668-0001", "nvidia,tegra194"], "jetson-xavier-nx"),
+        (["nvidia,p3541-0000", "nvidia,p3450-0000", "nvidia,tegra210"], "jetson-nano"),
+    ],
+)
+def test_a_board_is_matched_by_its_device_tree(compatible, name):
+    assert match("aarch64", compatible).name == name
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("Raspberry Pi 5 Model B Rev 1.0", "raspberry-pi-5"),
+        ("Raspberry Pi 3 Model B Plus Rev 1.3", "raspberry-pi-3-b-plus"),
+        ("NVIDIA Jetson Nano 2GB Developer Kit", "jetson-nano"),
+    ],
+)
+def test_a_board_that_gives_no_compatible_strings_is_matched_by_its_model(model, name):
+    assert match("aarch64", (), model).name == name
+
+
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [("aarch64", "linux-aarch64"), ("armv7l", "linux-armv7"), ("x86_64", "linux-x86-64")],
+)
+def test_an_unknown_board_is_matched_by_its_architecture(machine, name):
+    assert match(machine, ["acme,board"], "Acme Board").name == name
+
+
+def test_nothing_matches_an_architecture_that_edgeprof_does_not_know():
+    assert match("riscv64") is None
+    assert match(None) is None
+
+
+def test_a_model_matches_in_whole_words_only():
+    pi5 = load_target("raspberry-pi-5")
+
+    assert has_model(pi5, "Raspberry Pi 5 Model B Rev 1.1")
+    assert not has_model(pi5, "Raspberry Pi 500 Rev 1.0")
+    assert not has_model(pi5, None)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"),
+    [("arm64", "aarch64"), ("AMD64", "x86_64"), ("armv8l", "armv7l"), ("armv6l", None), (None, None)],
+)
+def test_other_words_for_an_architecture_are_understood(machine, architecture):
+    assert architecture_of(machine) == architecture
+
+
+def test_an_unknown_key_is_refused_with_the_known_ones(broken):
+    error = broken('title = "B"\nmemroy_mib = [512]\n')
+
+    assert error.message == "unknown key in targets/board.toml: `memroy_mib`"
+    assert error.hint.startswith("did you mean `memory_mib`? known keys: title, vendor, soc, ")
+
+
+def test_a_fact_without_a_source_is_refused(broken):
+    error = broken('title = "B"\nsoc = "BCM2712"\n')
+
+    assert error.message == "targets/board.toml states `soc` without a source"
+    assert error.hint == 'add `soc = "https://…"` under [sources], or leave the fact out'
+
+
+def test_a_clock_needs_a_source_of_its_own(broken):
+    text = f'title = "B"\ncpu = [{{ core = "a", count = 4, max_mhz = 1000 }}]\n[sources]\ncpu = {SOURCE}\n'
+
+    assert broken(text).message == "targets/board.toml states `max_mhz` without a source"
+
+
+def test_a_source_without_a_fact_is_refused(broken):
+    error = broken(f'title = "B"\n[sources]\nsoc = {SOURCE}\n')
+
+    assert error.message == "targets/board.toml has a source for `soc`, which it does not state"
+    assert error.hint == "remove it"
+
+
+@pytest.mark.parametrize("source", ['"heard it somewhere"', "[]", "[7]", '"http://example.org"'])
+def test_a_source_that_is_no_address_is_refused(broken, source):
+    error = broken(f'title = "B"\nsoc = "X"\n[sources]\nsoc = {source}\n')
+
+    assert error.message.startswith("the source of `soc` in targets/board.toml is not an address: ")
+    assert error.hint == "a source is the https address that was opened, or a list of them"
+
+
+def test_a_source_of_an_unknown_fact_is_refused(broken):
+    error = broken(f'title = "B"\n[sources]\nsco = {SOURCE}\n')
+
+    assert error.message == "unknown key in `sources` of targets/board.toml: `sco`"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("title = 7", "`title` in targets/board.toml must be a text, not 7"),
+        ("supply_uv = 5.1", "`supply_uv` in targets/board.toml must be a whole number, not 5.1"),
+        ("supply_uv = true", "`supply_uv` in targets/board.toml must be a whole number, not True"),
+        ("aes_instructions = 1", "`aes_instructions` in targets/board.toml must be true or false, not 1"),
+        ("memory_mib = 512", "`memory_mib` in targets/board.toml must be a list of whole numbers, not 512"),
+        ("models = [1]", "`models` in targets/board.toml must be a list of texts, not [1]"),
+        ("cpu = 4", "`cpu` in targets/board.toml must be a list of tables, not 4"),
+        ("sources = 4", "`sources` in targets/board.toml must be a table, not 4"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(broken, line, message):
+    text = line if line.startswith("title") else f'title = "B"\n{line}'
+
+    error = broken(f"{text}\n")
+
+    assert error.message == message
+    assert error.hint == "mend that line"
+
+
+@pytest.mark.parametrize(
+    "group", ['{ core = "a" }', "{ count = 4 }", '{ core = "a", count = "4" }', '{ core = "a", count = 0 }']
+)
+def test_a_core_group_that_cannot_be_read_shows_how_to_write_one(broken, group):
+    error = broken(f'title = "B"\ncpu = [{group}]\n[sources]\ncpu = {SOURCE}\n')
+
+    assert error.message.startswith("`cpu` in targets/board.toml cannot be read: ")
+    assert error.hint == 'write { core = "cortex-a76", count = 4, max_mhz = 2400 }; max_mhz may be left out'
+
+
+def test_an_unknown_key_of_a_core_group_is_refused(broken):
+    error = broken('title = "B"\ncpu = [{ core = "a", count = 4, max_ghz = 1 }]\n')
+
+    assert error.message == "unknown key in `cpu` of targets/board.toml: `max_ghz`"
+    assert error.hint == "did you mean `max_mhz`? known keys: core, count, max_mhz"
+
+
+def test_an_unknown_architecture_is_refused(broken):
+    error = broken(f'title = "B"\narchitecture = "mips"\n[sources]\narchitecture = {SOURCE}\n')
+
+    assert error.message == "unknown architecture in targets/board.toml: `mips`"
+    assert error.hint == "known architectures: aarch64, armv7l, x86_64"
+
+
+def test_a_target_without_a_title_is_refused(broken):
+    error = broken("soc = 'X'\n")
+
+    assert error.message == "targets/board.toml has no `title`"
+    assert error.hint == 'say what people call this board: title = "…"'
+
+
+def test_broken_toml_names_file_line_and_column(broken):
+    error = broken('title = "B"\nsoc = \n')
+
+    assert error.message == "targets/board.toml is not valid TOML: Invalid value (at line 2, column 7)"
+    assert error.hint == "mend that line"
+
+
+def test_targets_and_devices_import_nothing_heavy():
+    heavy = {"numpy", "rich", "typer", "paramiko", "sqlalchemy", "platformdirs", "difflib"}
+    script = f"import sys, edgeprof.targets, edgeprof.devices; print(*sorted({heavy!r} & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+
+
+def test_targets_travel_beside_the_code():
+    assert (resources.folder("targets") / "raspberry-pi-5.toml").is_file()

@@ -219,13 +219,10 @@ def _device(name: str, table: object, where: str) -> Device:
 
 def _table(device: Device) -> str:
     """Return a device as TOML, with what is set."""
-    values = {key: getattr(device, key) for key in _KEYS}
-    lines = [f"{key} = {_quoted(value)}" for key, value in values.items() if value is not None]
-    return "\n".join([f"[devices.{_key(device.name)}]", *lines]) + "\n"
-
-
-def _key(name: str) -> str:
-    return _quoted(name) if "." in name else name
+    key = f'"{device.name}"' if "." in device.name else device.name
+    values = {name: getattr(device, name) for name in _KEYS}
+    lines = [f"{name} = {_quoted(value)}" for name, value in values.items() if value is not None]
+    return "\n".join([f"[devices.{key}]", *lines]) + "\n"
 
 
 def _quoted(text: str) -> str:
@@ -239,7 +236,7 @@ def _quoted(text: str) -> str:
 def _without(text: str, name: str) -> str:
     """Return `text` without the lines of one device; comments that lead the next one stay."""
     lines = text.splitlines(keepends=True)
-    headers = {f"[devices.{_key(name)}]", f'[devices."{name}"]'}
+    headers = {f"[devices.{name}]", f'[devices."{name}"]'}
     starts = [i for i, line in enumerate(lines) if line.partition("#")[0].strip() in headers]
     if len(starts) != 1:
         return text
@@ -301,6 +298,6 @@ def _replace(path: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = os.open(path.parent, os.O_RDONLY)  # the new name is safe only once its folder is
     os.fsync(folder)
     os.close(folder)

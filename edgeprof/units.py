@@ -69,7 +69,7 @@ def three_digits(value: float) -> str:
     """Return `value` with three significant digits and no exponent."""
     if value == 0:
         return "0"
-    magnitude = abs(value)
+    magnitude = abs(float(f"{value:.3g}"))
     decimals = 2 if magnitude < 10 else 1 if magnitude < 100 else 0
     if magnitude < 1:
         return f"{value:.3g}"

@@ -1,5 +1,7 @@
 """The tree of commands."""
 
+from typing import Annotated
+
 import typer
 
 from edgeprof.cli import compress, device, profile, run, target
@@ -13,7 +15,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's shape of a callback
+def _version(wanted: bool) -> None:
     if wanted:
         from edgeprof import version
 
@@ -23,7 +25,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's shape of a callbac
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),  # noqa: ARG001, FBT001
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 

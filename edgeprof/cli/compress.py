@@ -21,7 +21,6 @@ def compress(
     """Make artifacts of a Keras model, without a board.
 
     Examples:
-
     edgeprof compress model.keras --recipe int8 --calibration calib.npz -o build/
 
     edgeprof compress model.h5 -r fp32 -r fp16 -r dynamic

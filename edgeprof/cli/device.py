@@ -29,7 +29,6 @@ def add(
     """Add a board; its host key is shown and confirmed.
 
     Example:
-
     edgeprof device add pi5 ssh://pi@192.0.2.10 --target raspberry-pi-5
     """
     from edgeprof.devices import Device, add_device, check_device
@@ -51,7 +50,10 @@ def _confirm(url: str, kind: str, sha256: str) -> None:
 
     text = f"{url} shows a {kind} key that is not known yet:\n  {sha256}"
     if not sys.stdin.isatty():
-        raise HostKeyError(text, f"compare it with the board's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub`), then `--host-key {sha256}`")
+        hint = (
+            "compare it with the board's own: `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` there; then `--host-key {}`"
+        )
+        raise HostKeyError(text, hint.format(sha256))
     typer.echo(text, err=True)
     typer.confirm("Is this your board?", abort=True, err=True)
 
@@ -85,9 +87,12 @@ def probe(name: Name, as_json: Json = False) -> None:
     from edgeprof.targets import load_target
 
     device = find_device(name)
-    with Terminal() as terminal, connect_board(device, SetupOptions(), lambda text: terminal.say(name, text)) as board:
+    with (
+        Terminal() as terminal,
+        connect_board(device, SetupOptions(), lambda text: terminal.say(name, text)) as board,
+    ):
         raw = board.agent.probe()
-    facts = parse_facts(dict(raw))
+    facts = parse_facts(raw)
     found = differences(facts, load_target(device.target)) if device.target else ()
     print_board(device, facts, found, raw, as_json=as_json)
 

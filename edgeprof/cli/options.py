@@ -37,15 +37,27 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     return [(row.run_id, f"{row.model} {row.recipe} on {row.device}") for row in found]
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; everything else goes to standard error.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON on standard output; everything else goes to standard error."),
+]
 StoreUrl = Annotated[
     str | None,
-    typer.Option("--store", metavar="FILE|URL", help="Where results are kept.", envvar="EDGEPROF_STORE", show_envvar=True),
+    typer.Option(
+        "--store",
+        metavar="FILE|URL",
+        help="Where results are kept.",
+        envvar="EDGEPROF_STORE",
+        show_envvar=True,
+    ),
 ]
 Recipes = Annotated[
     list[str] | None,
     typer.Option(
-        "--recipe", "-r", help="fp32, fp16, dynamic, int8, int16x8. Repeat for several.", autocompletion=complete_recipe
+        "--recipe",
+        "-r",
+        help="fp32, fp16, dynamic, int8, int16x8. Repeat for several.",
+        autocompletion=complete_recipe,
     ),
 ]
 Calibration = Annotated[
@@ -54,13 +66,16 @@ Calibration = Annotated[
 ]
 InputOutput = Annotated[str, typer.Option("--io", help="Inputs and outputs of an int8 model: int8 or float.")]
 Preprocessing = Annotated[
-    str | None, typer.Option("--preprocess", help="How a folder of images becomes inputs, such as 0-1 or imagenet-caffe.")
+    str | None,
+    typer.Option("--preprocess", help="How a folder of images becomes inputs, such as 0-1 or imagenet-caffe."),
 ]
 Trust = Annotated[bool, typer.Option("--trust-model", help="Load models with Lambda layers, which run code of theirs.")]
 Home = Annotated[str | None, typer.Option("--home", help="Folder on the board, instead of ~/.edgeprof.")]
 Runtime = Annotated[
-    str | None, typer.Option("--runtime", help="litert or tflite-runtime, instead of whichever fits the board.")
+    str | None,
+    typer.Option("--runtime", help="litert or tflite-runtime, instead of whichever fits the board."),
 ]
 Wheels = Annotated[
-    list[Path] | None, typer.Option("--wheel", help="A wheel for the board, given instead of downloaded. Repeat for several.")
+    list[Path] | None,
+    typer.Option("--wheel", help="A wheel for the board, given instead of downloaded. Repeat for several."),
 ]

@@ -32,7 +32,8 @@ Devices = Annotated[
     typer.Option("--device", "-d", help="Where to measure. Repeat for several.", autocompletion=complete_device),
 ]
 Evaluation = Annotated[
-    Path | None, typer.Option("--eval", help="Samples with labels, .npz with x and y: accuracy, on the device.")
+    Path | None,
+    typer.Option("--eval", help="Samples with labels, .npz with x and y: accuracy, on the device."),
 ]
 Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
 Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
@@ -42,7 +43,9 @@ Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, h
 
 
 def profile(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=".keras, .h5, SavedModel folder or .tflite.")],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help=".keras, .h5, SavedModel folder or .tflite.")
+    ],
     devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
     recipes: Recipes = None,
     calibration: Calibration = None,
@@ -65,7 +68,6 @@ def profile(
     Every finished launch is stored at once; Ctrl-C loses none.
 
     Examples:
-
     edgeprof profile model.tflite -d pi5 --threads 1 --threads 4
 
     edgeprof profile model.keras -d pi5 -r fp32 -r int8 --calibration calib.npz --eval test.npz
@@ -107,7 +109,7 @@ def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device
         return measure(ready, devices, opened, terminal)
 
 
-def _show(outcome: "Outcome", as_json: bool) -> None:  # noqa: FBT001
+def _show(outcome: "Outcome", as_json: bool) -> None:
     from edgeprof.report.runs import print_outcome
 
     print_outcome(outcome.runs, outcome.failures, as_json=as_json)

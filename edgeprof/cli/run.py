@@ -53,7 +53,10 @@ def export(
 
 
 @app.command("remove")
-def remove(run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)], store: StoreUrl = None) -> None:
+def remove(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
+    store: StoreUrl = None,
+) -> None:
     """Remove runs with their samples."""
     from edgeprof.store import open_store
 

@@ -65,7 +65,9 @@ class Terminal:
         now = time.monotonic()
         if self._first_launch is None:
             self._first_launch = now
-        left = "" if done == 1 else f"about {units.clock((now - self._first_launch) / (done - 1) * (total - done))} left"
+        left = (
+            "" if done == 1 else f"about {units.clock((now - self._first_launch) / (done - 1) * (total - done))} left"
+        )
         self._show(f"{run.device}: launch {done} of {total}", done, total, left)
 
     def _provisional(self, run: RunResult) -> None:

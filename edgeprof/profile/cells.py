@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from edgeprof.accuracy import EvalSet, check_golden, classification, decode_outputs, encode_golden, encode_inputs
-from edgeprof.accuracy import load_reference
+from edgeprof.accuracy import (
+    EvalSet,
+    check_golden,
+    classification,
+    decode_outputs,
+    encode_golden,
+    encode_inputs,
+    load_reference,
+)
 from edgeprof.profile.launch import Cell, Observed, run_samples
 from edgeprof.records import Reference, RunResult
 from edgeprof.remote import Board

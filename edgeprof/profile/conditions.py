@@ -25,10 +25,10 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
     """Return what a board says of itself as pairs of text; what it does not say is left out."""
     pairs = {
         "model": facts.model,
-        "os": facts.os_name,
+        "os": facts.os,
         "kernel": facts.kernel,
         "machine": facts.machine,
-        "libc": f"{facts.libc} {facts.libc_version or ''}".strip() if facts.libc else None,
+        "libc": facts.libc_text(),
         "python": facts.python,
         "cores": facts.core_summary(),
         "governor": " ".join(facts.governors()) or None,
@@ -71,7 +71,9 @@ def _machine(facts: BoardFacts) -> list[Warning_]:
     if facts.virtualization == "proot":
         found.append(warning("proot", "the board runs under proot, which slows every system call"))
     elif facts.virtualization:
-        found.append(warning("virtual_machine", f"a virtual machine ({facts.virtualization}): its neighbours are unknown"))
+        found.append(
+            warning("virtual_machine", f"a virtual machine ({facts.virtualization}): its neighbours are unknown")
+        )
     slow = sorted(set(facts.governors()) & {"powersave", "conservative", "ondemand"})
     if slow:
         text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"

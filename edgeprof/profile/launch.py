@@ -96,7 +96,11 @@ def measure_memory(board: Board, cell: Cell) -> Memory:
 
 
 def run_samples(
-    board: Board, cell: Cell, inputs_sha256: str, count: int, progress: Callable[[int, int], None] | None = None
+    board: Board,
+    cell: Cell,
+    inputs_sha256: str,
+    count: int,
+    progress: Callable[[int, int], None] | None = None,
 ) -> bytes:
     """Return the raw outputs of `count` samples, each run from a fresh state in one process."""
     agent = board.agent

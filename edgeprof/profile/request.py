@@ -104,7 +104,8 @@ def _cluster(text: str, cpus: Sequence[tuple[int, int | None]], device: str) -> 
     ranks = {rank for _, rank in cpus if rank is not None}
     if len(ranks) < 2:
         raise UsageError(
-            f"--cpus `{text}`: the cores of `{device}` are all alike, as far as it says", "write `all` or `0-3`"
+            f"--cpus `{text}`: the cores of `{device}` are all alike, as far as it says",
+            "write `all` or `0-3`",
         )
     wanted = max(ranks) if text == "big" else min(ranks)
     return tuple(index for index, rank in cpus if rank == wanted)

@@ -111,7 +111,10 @@ class _Session:
             except LinkLost as exc:
                 self._watch.say(self._device.name, exc.message)
                 board.reconnect(lambda text: self._watch.say(self._device.name, text))
-                cell.warn("link_lost", f"the link was lost and came back ({exc.message}); the step was measured again")
+                cell.warn(
+                    "link_lost",
+                    f"the link was lost and came back ({exc.message}); the step was measured again",
+                )
                 return step(cell)
         except (ChildError, DeviceError) as exc:
             cell.run = replace(cell.run, status="failed", failure=exc.message)

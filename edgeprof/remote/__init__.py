@@ -1,6 +1,14 @@
 """The host's end of an agent: bootstrap, the protocol, and the board as one thing to talk to."""
 
-from edgeprof.remote.agent import Agent, InvokeData, InvokeTimed, LinuxAgent, OpenedChild, OpenRequest, Snapshot
+from edgeprof.remote.agent import (
+    Agent,
+    InvokeData,
+    InvokeTimed,
+    LinuxAgent,
+    OpenedChild,
+    OpenRequest,
+    Snapshot,
+)
 from edgeprof.remote.board import Board, connect_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
 

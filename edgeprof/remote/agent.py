@@ -112,7 +112,7 @@ class Snapshot:
 class Agent(Protocol):
     """What measuring needs of an agent. Every call raises `DeviceError` (`ChildError` for a child) or `LinkLost`."""
 
-    def probe(self) -> Mapping[str, Any]:
+    def probe(self) -> dict[str, Any]:
         """Return what the board says of itself, as in the protocol's section "Probe"."""
 
     def open(self, request: OpenRequest) -> OpenedChild:
@@ -145,7 +145,7 @@ class LinuxAgent:
         self.kept: tuple[str, ...] = tuple(hello.get("kept") or ())
         self.python = str(hello.get("python"))
 
-    def probe(self) -> Mapping[str, Any]:
+    def probe(self) -> dict[str, Any]:
         """See `Agent`."""
         return self._wire.call("probe", {}, _SHORT_S)
 
@@ -182,7 +182,13 @@ class LinuxAgent:
         self, child: int, inputs_sha256: str, count: int, timeout_s: float, progress: Progress | None = None
     ) -> InvokeData:
         """See `Agent`; `progress` gets samples done and in all."""
-        params = {"child": child, "inputs": inputs_sha256, "count": count, "fresh": True, "timeout_s": timeout_s}
+        params = {
+            "child": child,
+            "inputs": inputs_sha256,
+            "count": count,
+            "fresh": True,
+            "timeout_s": timeout_s,
+        }
         result = self._wire.call("invoke", params, timeout_s + _SLACK_S, progress)
         return InvokeData(result["count"], result["file"], result["sha256"])
 

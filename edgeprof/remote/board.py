@@ -5,13 +5,12 @@ import hashlib
 import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from edgeprof.devices import Device
 from edgeprof.errors import LinkLost, TransportError
 from edgeprof.remote.agent import LinuxAgent
-from edgeprof.remote.bootstrap import DEFAULT_HOME, Bytes, Prepared, Say, SetupOptions, prepare
+from edgeprof.remote.bootstrap import Bytes, Prepared, Say, SetupOptions, prepare
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.files import pull_bytes, push, push_bytes
@@ -28,11 +27,10 @@ class Board:
         agent: Its agent, running.
     """
 
-    def __init__(self, device: Device, transport: Transport, prepared: Prepared, reopen: Callable[[], Transport]) -> None:
+    def __init__(self, device: Device, transport: Transport, prepared: Prepared) -> None:
         self.device = device
         self.prepared = prepared
         self._transport = transport
-        self._reopen = reopen
         self.agent = self._start_agent()
 
     def __enter__(self) -> "Board":
@@ -58,7 +56,7 @@ class Board:
             say(f"`{self.device.name}` is away; trying again in {pause_s:g} s")
             time.sleep(pause_s)
             try:
-                self._transport = self._reopen()
+                self._transport = _way(self.device)
                 self.agent = self._start_agent()
             except TransportError as exc:
                 reason = exc
@@ -91,7 +89,15 @@ class Board:
         return f"{self.prepared.survey.home}/{name}"
 
     def _start_agent(self) -> LinuxAgent:
-        command = (self.prepared.python, "-I", "-S", "-B", self.prepared.agent_path, "serve", self.prepared.survey.home)
+        command = (
+            self.prepared.python,
+            "-I",
+            "-S",
+            "-B",
+            self.prepared.agent_path,
+            "serve",
+            self.prepared.survey.home,
+        )
         return LinuxAgent(Wire(self._transport.open(command), self.device.name), _owner())
 
 
@@ -108,18 +114,22 @@ def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes |
         TransportError: It cannot be reached.
         DeviceError: It cannot be made ready, or another host holds it.
     """
-    transport = connect(device.url, host_key=device.host_key)
+    transport = _way(device)
     try:
         prepared = prepare(transport, _completed(device, options), say, sent)
-        return Board(device, transport, prepared, lambda: connect(device.url, host_key=device.host_key))
+        return Board(device, transport, prepared)
     except BaseException:
         transport.close()
         raise
 
 
+def _way(device: Device) -> Transport:
+    return connect(device.url, host_key=device.host_key)
+
+
 def _completed(device: Device, options: SetupOptions) -> SetupOptions:
     return SetupOptions(
-        home=options.home if options.home != DEFAULT_HOME else device.home or DEFAULT_HOME,
+        home=device.home or options.home,
         runtime=options.runtime or device.runtime,
         wheels=options.wheels,
         first_python=sys.executable if device.url == "local:" else options.first_python,

@@ -75,7 +75,7 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
         LinkLost: The way is gone.
     """
     found = survey(transport, options.home, options.first_python)
-    version, python, package = _choose(found, options.runtime)
+    python, package = _choose(found, options.runtime)
     agent_path, agent_bytes = _push_agent(transport, found, say)
     runtime_bytes = _push_runtime(transport, found, packed_if_needed(found, package, options, say), package, sent)
     return Prepared(found, python, agent_path, package, agent_bytes + runtime_bytes)
@@ -90,13 +90,13 @@ def packed_if_needed(found: Survey, package: RuntimePackage, options: SetupOptio
     return archive
 
 
-def _choose(found: Survey, wanted: str | None) -> tuple[tuple[int, int], str, RuntimePackage]:
+def _choose(found: Survey, wanted: str | None) -> tuple[str, RuntimePackage]:
     usable = [(version, path) for version, path in found.pythons if version >= OLDEST_PYTHON]
     if not usable:
         raise _no_python(found.pythons)
     choice = choose_runtime(found.machine, found.libc, found.libc_version, [version for version, _ in usable], wanted)
     version, path = next(item for item in usable if choice.name == LITERT or item[0] == choice.python)
-    return version, path, find_package(choice.name, found.machine, version)
+    return path, find_package(choice.name, found.machine, version)
 
 
 def _no_python(pythons: Sequence[tuple[tuple[int, int], str]]) -> DeviceError:

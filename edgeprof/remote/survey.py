@@ -22,11 +22,13 @@ echo "bits=$(getconf LONG_BIT 2>/dev/null)"
 echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 [ -e /system/bin/linker64 ] && echo "libc=bionic"
 ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc=musl"
-[ -r /etc/os-release ] && sed -n -e 's/^ID=/os_id=/p' -e 's/^VERSION_ID=/os_version=/p' -e 's/^PRETTY_NAME=/os=/p' /etc/os-release
+names='s/^ID=/os_id=/p; s/^VERSION_ID=/os_version=/p; s/^PRETTY_NAME=/os=/p'
+[ -r /etc/os-release ] && sed -n "$names" /etc/os-release
 echo "free_kib=$(df -Pk "$home" 2>/dev/null | awk 'NR==2 {print $4}')"
 for name in $2 python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7; do
   path=$(command -v "$name" 2>/dev/null) || continue
-  version=$("$path" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) && echo "python=$version $path"
+  version=$("$path" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+  echo "python=$version $path"
 done
 for path in "$home"/agents/*.pyz "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
   [ -f "$path" ] && echo "has=${path#"$home"/}"

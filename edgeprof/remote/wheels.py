@@ -27,7 +27,16 @@ _DISTRIBUTION = {LITERT: "ai-edge-litert", TFLITE_RUNTIME: "tflite-runtime"}
 _LAYOUT = 1
 _DOWNLOAD_TIMEOUT_S = 900
 # Parts of numpy that inference never reads: half of its size.
-_NUMPY_LEFT_OUT = ("/tests/", "/f2py/", "/distutils/", "/include/", "/testing/", "/typing/", "/doc/", "/_pyinstaller/")
+_NUMPY_LEFT_OUT = (
+    "/tests/",
+    "/f2py/",
+    "/distutils/",
+    "/include/",
+    "/testing/",
+    "/typing/",
+    "/doc/",
+    "/_pyinstaller/",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ def packed(package: RuntimePackage, given: Sequence[Path], say: Callable[[str], 
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=archive.parent, delete=False) as partial:
         partial.write(_archive(package, wheels))
-    os.replace(partial.name, archive)
+    Path(partial.name).replace(archive)
     return archive
 
 
@@ -138,7 +147,9 @@ def _fetch(wheel: Wheel, given: Sequence[Path], say: Callable[[str], None]) -> P
 def _download(wheel: Wheel, kept: Path) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        done = subprocess.run(_pip(wheel, folder), capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            _pip(wheel, folder), capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S, check=False
+        )
         path = Path(folder) / wheel.file
         if done.returncode != 0 or not path.is_file():
             words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
@@ -150,13 +161,23 @@ def _download(wheel: Wheel, kept: Path) -> Path:
             raise UsageError(
                 f"the index gave another {wheel.file} than the pinned one", f"expected SHA-256 {wheel.sha256}"
             )
-        os.replace(path, kept)
+        path.replace(kept)
     return kept
 
 
 def _pip(wheel: Wheel, folder: str) -> list[str]:
     _, _, python, abi, platforms = wheel.file.removesuffix(".whl").split("-")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        folder,
+    ]
     command += ["--implementation", "cp", "--python-version", f"{python[2]}.{python[3:]}", "--abi", abi]
     for platform in platforms.split("."):
         command += ["--platform", platform]
@@ -167,7 +188,12 @@ def _archive(package: RuntimePackage, wheels: Sequence[Path]) -> bytes:
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
         library = "libLiteRt.so" if package.name == LITERT else "tflite_runtime"
-        about = {"name": package.name, "version": package.version, "library": library, "site_packages": package.site_packages}
+        about = {
+            "name": package.name,
+            "version": package.version,
+            "library": library,
+            "site_packages": package.site_packages,
+        }
         _add(archive, "runtime.json", json.dumps(about).encode())
         for path in wheels:
             with zipfile.ZipFile(path) as wheel:

@@ -25,4 +25,4 @@ def print_artifacts(artifacts: Sequence[Artifact], *, as_json: bool) -> None:
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f"{'×'.join(map(str, spec.shape))} {spec.dtype}" for spec in specs)  # noqa: RUF001
+    return ", ".join(f"{'×'.join(map(str, spec.shape))} {spec.dtype}" for spec in specs)

@@ -1,16 +1,18 @@
 """Kinds of board, the user's boards, and what a board says of itself, for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeprof import units
 from edgeprof.boards import BoardFacts, Difference, runtime_advice
 from edgeprof.devices import Device
-from edgeprof.remote.selftest import SelfTest
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.targets import Target
+
+if TYPE_CHECKING:
+    from edgeprof.remote.selftest import SelfTest
 
 
 def print_targets(targets: Sequence[Target], *, as_json: bool) -> None:
@@ -48,32 +50,38 @@ def print_devices(devices: Sequence[Device], *, as_json: bool) -> None:
         return
     found = table("device", "url", "target", "runtime", "notes")
     for device in devices:
-        texts = (device.name, device.url, device.target or "", device.runtime or "whichever fits", device.notes or "")
+        texts = (
+            device.name,
+            device.url,
+            device.target or "",
+            device.runtime or "whichever fits",
+            device.notes or "",
+        )
         found.add_row(*(plain(text) for text in texts))
     console().print(found)
 
 
 def print_board(
-    device: Device, facts: BoardFacts, found: Sequence[Difference], raw: Mapping[str, Any], *, as_json: bool
+    device: Device, facts: BoardFacts, found: Sequence[Difference], raw: dict[str, Any], *, as_json: bool
 ) -> None:
     """Print `device probe`: what the board says, and where that is not what its target says."""
     if as_json:
-        item = {"device": device.name, "target": device.target, "probe": dict(raw)}
-        item["differences"] = [asdict(difference) for difference in found]
-        write(document("board", [item]))
+        parts = [asdict(difference) for difference in found]
+        write(document("board", [{"device": device.name, "target": device.target, "probe": raw, "differences": parts}]))
         return
     rows = table("fact", device.name)
     for name, value in _facts(facts):
         rows.add_row(plain(name), plain("unknown" if value in (None, "") else value))
     console().print(rows)
     for difference in found:
-        text = f"differs from {device.target}: {difference.field}: expected {difference.expected}, found {difference.found}"
-        console().print(plain(f"{text}{'; ' + difference.note if difference.note else ''}"))
+        text = f"{difference.field}: expected {difference.expected}, found {difference.found}"
+        note = f"; {difference.note}" if difference.note else ""
+        console().print(plain(f"differs from {device.target}: {text}{note}"))
     if device.target and not found:
         console().print(plain(f"agrees with {device.target}, as far as both say"))
 
 
-def print_setup(device: Device, result: SelfTest, *, as_json: bool) -> None:
+def print_setup(device: Device, result: "SelfTest", *, as_json: bool) -> None:
     """Print `device setup`."""
     if as_json:
         write(document("setup", [{"device": device.name, **asdict(result)}]))
@@ -83,7 +91,10 @@ def print_setup(device: Device, result: SelfTest, *, as_json: bool) -> None:
     found.add_row("pushed", pushed)
     found.add_row("folder", plain(result.home))
     found.add_row("agent's Python", plain(result.python))
-    found.add_row("runtime", plain(f"{result.runtime.name} {result.runtime.version}, delegate {result.runtime.delegate}"))
+    found.add_row(
+        "runtime",
+        plain(f"{result.runtime.name} {result.runtime.version}, delegate {result.runtime.delegate}"),
+    )
     found.add_row("timing an empty call", units.duration(result.empty_call_ns))
     console().print(found)
     console().print(plain(f"ready: edgeprof profile MODEL -d {device.name}"))
@@ -96,11 +107,14 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
         ("kernel", facts.kernel),
         ("machine", facts.machine),
         ("C library", facts.libc_text()),
-        ("Python", facts.python_text()),
+        ("Python", facts.python),
         ("cores", facts.core_summary()),
         ("governor", ", ".join(facts.governors())),
         ("memory", None if facts.memory_total_bytes is None else units.size(facts.memory_total_bytes)),
-        ("memory available", None if facts.memory_available_bytes is None else units.size(facts.memory_available_bytes)),
+        (
+            "memory available",
+            None if facts.memory_available_bytes is None else units.size(facts.memory_available_bytes),
+        ),
         ("room for files", None if facts.disk_free_bytes is None else units.size(facts.disk_free_bytes)),
         ("thermal zones", ", ".join(zone.text() for zone in facts.thermal_zones)),
         ("power sensors", ", ".join(sensor.text() for sensor in facts.power_sensors) or "none"),
@@ -113,5 +127,5 @@ def _cores(target: Target) -> str:
     groups = []
     for group in target.cpu:
         clock = "" if group.max_mhz is None else f" at {group.max_mhz} MHz"
-        groups.append(f"{group.count} × {group.core}{clock}")  # noqa: RUF001
+        groups.append(f"{group.count} × {group.core}{clock}")
     return ", ".join(groups)

@@ -25,7 +25,12 @@ def schema() -> dict[str, Any]:
 
 def estimates(run: RunResult) -> tuple[Estimate, ...]:
     """Return every metric of a run, computed now from what is stored."""
-    return (*latency_estimates(run.launches), *start_up_estimates(run.launches), *_memory(run.memory), *_accuracy(run))
+    return (
+        *latency_estimates(run.launches),
+        *start_up_estimates(run.launches),
+        *_memory(run.memory),
+        *_accuracy(run),
+    )
 
 
 def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:

@@ -109,9 +109,18 @@ def _convert(name: str, value: float) -> str:
 
 
 def _summary(runs: Sequence[RunResult]) -> Table:
-    numbers = ("size", "latency (median)", "p90", "first inference", "peak RSS", "top-1", "drop")
-    found = table("device", "model", "recipe", "threads", *numbers[:1], "latency (median)", "95 % interval", *numbers[2:],
-                  right=("threads", *numbers, "95 % interval"))  # fmt: skip
+    right = (
+        "threads",
+        "size",
+        "latency (median)",
+        "95 % interval",
+        "p90",
+        "first inference",
+        "peak RSS",
+        "top-1",
+        "drop",
+    )
+    found = table("device", "model", "recipe", *right, right=right)
     for run in runs:
         found.add_row(*(plain(text) for text in _summary_row(run)))
     return found
@@ -147,9 +156,10 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     launches = sorted({len(run.launches) for run in runs})
     samples = sum(len(launch.latency_ns) for run in runs for launch in run.launches)
     runtimes = sorted({f"{r.runtime.name} {r.runtime.version} ({r.runtime.delegate})" for r in runs if r.runtime})
-    count = "-".join(map(str, {launches[0], launches[-1]}))
+    count = "-".join(map(str, sorted({launches[0], launches[-1]})))
     accuracy = next((run.accuracy for run in runs if run.accuracy), None)
-    text = f"{count} launches each, {samples} runs; {', '.join(runtimes)}; {first.plan.accelerator.upper()} only, back-to-back"
+    where = f"{first.plan.accelerator.upper()} only, back-to-back"
+    text = f"{count} launches each, {samples} runs; {', '.join(runtimes)}; {where}"
     if accuracy:
         text += f"; accuracy on {accuracy.n_samples} samples, run on the device"
     console().print(plain(text))
@@ -159,7 +169,7 @@ def _print_warnings(runs: Sequence[RunResult]) -> None:
     seen: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         for found in run.warnings:
-            threads = f" ×{run.plan.threads}" if len({r.plan.threads for r in runs}) > 1 else ""  # noqa: RUF001
+            threads = f" ×{run.plan.threads}" if len({r.plan.threads for r in runs}) > 1 else ""
             seen.setdefault((found.code, found.text), []).append(f"{run.device} {run.artifact.recipe}{threads}")
     for (code, text), where in seen.items():
         console().print(plain(f"warning: {', '.join(where)}: {text} [{code}]"))
@@ -169,15 +179,26 @@ def _facts(run: RunResult) -> Table:
     found = table("condition", "value")
     runtime = run.runtime
     rows = [
-        ("artifact", f"{run.artifact.path.name}, {units.size(run.artifact.size_bytes)}, sha256 {run.artifact.sha256[:12]}"),
-        ("runtime", f"{runtime.name} {runtime.version}, delegate {runtime.delegate}" if runtime else "not reached"),
+        (
+            "artifact",
+            f"{run.artifact.path.name}, {units.size(run.artifact.size_bytes)}, sha256 {run.artifact.sha256[:12]}",
+        ),
+        (
+            "runtime",
+            f"{runtime.name} {runtime.version}, delegate {runtime.delegate}" if runtime else "not reached",
+        ),
         ("accelerator", run.plan.accelerator),
         ("threads, cores", f"{run.plan.threads}, {run.plan.cpus}"),
         ("target", run.target or "not given"),
         *run.environment,
     ]
     if run.golden:
-        rows.append(("golden vectors", f"{'agree' if run.golden.passed else 'DIFFER'}, largest error {run.golden.max_error:g}"))
+        rows.append(
+            (
+                "golden vectors",
+                f"{'agree' if run.golden.passed else 'DIFFER'}, largest error {run.golden.max_error:g}",
+            )
+        )
     for name, value in rows:
         found.add_row(plain(name), plain(_fact(name, value)))
     return found
@@ -190,7 +211,15 @@ def _fact(name: str, value: str) -> str:
 
 
 def _metrics(run: RunResult) -> Table:
-    found = table("metric", "statistic", "value", "95 % interval", "launches", "samples", right=("value", "launches", "samples"))
+    found = table(
+        "metric",
+        "statistic",
+        "value",
+        "95 % interval",
+        "launches",
+        "samples",
+        right=("value", "launches", "samples"),
+    )
     for estimate in estimates(run):
         interval = ""
         if estimate.low is not None and estimate.high is not None:
@@ -201,7 +230,15 @@ def _metrics(run: RunResult) -> Table:
 
 
 def _launch_table(run: RunResult) -> Table:
-    found = table("launch", "median", "fastest", "slowest", "runs", "warm-up", right=("median", "fastest", "slowest", "runs", "warm-up"))
+    found = table(
+        "launch",
+        "median",
+        "fastest",
+        "slowest",
+        "runs",
+        "warm-up",
+        right=("median", "fastest", "slowest", "runs", "warm-up"),
+    )
     for launch in run.launches:
         ordered = (median(launch.latency_ns), min(launch.latency_ns), max(launch.latency_ns))
         texts = (*map(units.duration, ordered), len(launch.latency_ns), len(launch.warmup_ns))

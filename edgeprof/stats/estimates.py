@@ -37,9 +37,7 @@ def start_up_estimates(launches: Sequence[RawLaunch]) -> tuple[Estimate, ...]:
     )
 
 
-def over_launches(
-    name: str, statistic: str, values: Sequence[float], n_samples: int | None = None
-) -> Estimate:
+def over_launches(name: str, statistic: str, values: Sequence[float], n_samples: int | None = None) -> Estimate:
     """Return the estimate of a quantity that every launch gives once.
 
     The point is the median of `values`; the interval is Student's t on their logarithms, because times are

@@ -137,17 +137,12 @@ class Store:
             run = documents.load(RunResult, row.document)
             return replace(run, status=_status(row), launches=tuple(_launch(item) for item in stored))
 
-    def list_runs(
-        self, limit: int | None = None, device: str | None = None, model: str | None = None
-    ) -> list[RunRow]:
+    def list_runs(self, limit: int | None = None, device: str | None = None, model: str | None = None) -> list[RunRow]:
         """Return the newest runs first, at most `limit`, of one device or model if given."""
-        counted = (
-            sa.select(launches.c.run_id, sa.func.count().label("n")).group_by(launches.c.run_id).subquery()
-        )
-        query = sa.select(
-            runs.c.run_id, runs.c.created_unix_s, runs.c.status, runs.c.owner, runs.c.device, runs.c.model, runs.c.recipe,
-            sa.func.coalesce(counted.c.n, 0).label("n_launches"),
-        ).outerjoin(counted, counted.c.run_id == runs.c.run_id)  # fmt: skip
+        counted = sa.select(launches.c.run_id, sa.func.count().label("n")).group_by(launches.c.run_id).subquery()
+        listed = (runs.c[name] for name in ("run_id", "created_unix_s", "status", "owner", "device", "model", "recipe"))
+        query = sa.select(*listed, sa.func.coalesce(counted.c.n, 0).label("n_launches"))
+        query = query.outerjoin(counted, counted.c.run_id == runs.c.run_id)
         for column, wanted in ((runs.c.device, device), (runs.c.model, model)):
             query = query if wanted is None else query.where(column == wanted)
         with self._begin() as connection:
@@ -248,7 +243,7 @@ def _owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
 
 
-def _status(row: sa.Row[Any]) -> str:
+def _status(row: Any) -> str:  # noqa: ANN401 - a row of any of the queries above
     """Return the stored status; a `running` one whose process on this host is gone was interrupted."""
     host, pid, started = str(row.owner).rsplit(":", 2)
     if row.status != "running" or host != socket.gethostname():

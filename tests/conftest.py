@@ -1,0 +1,106 @@
+"""What every test may ask for: the real command line, the real models, folders of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "fashion_mnist"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Cli:
+    """`edgeprof` as a subprocess, with a home, configuration and store of its own."""
+
+    env: dict[str, str]
+    folder: Path
+
+    def __call__(self, *args: object, timeout: float = 240, **env: str) -> Done:
+        done = subprocess.run(
+            self.command(*args),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: object) -> subprocess.Popen:
+        return subprocess.Popen(
+            self.command(*args),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+        )
+
+    @staticmethod
+    def command(*args: object) -> list[str]:
+        return [sys.executable, "-m", "edgeprof", *map(str, args)]
+
+
+@pytest.fixture(scope="session")
+def cache_dir() -> Path:
+    """Wheels and runtimes outlive the tests: they are named by their hashes."""
+    folder = platformdirs.user_cache_path("edgeprof-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def cli(tmp_path: Path, cache_dir: Path) -> Cli:
+    """The command line with everything of its own but the cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Cli(environment(home, cache_dir), tmp_path)
+
+
+def environment(home: Path, cache_dir: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "EDGEPROF_CONFIG_DIR": str(home / "config"),
+        "EDGEPROF_CACHE_DIR": str(cache_dir),
+        "EDGEPROF_STORE": str(home / "results.db"),
+        "COLUMNS": "250",
+        "NO_COLOR": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real models and data; the tests that need them skip where they are absent."""
+    folder = os.environ.get("EDGEPROF_TEST_DATA")
+    if not folder:
+        pytest.skip("EDGEPROF_TEST_DATA is not set: the real models are not here")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The project's own model with its data."""
+    return EXAMPLE

@@ -1,0 +1,97 @@
+"""Estimates over launches, checked against values worked out by hand or by scipy itself."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from edgeprof.records import RawLaunch, StartUp
+from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.steady import is_steady
+
+
+def launch(index: int, latency_ns: list[int]) -> RawLaunch:
+    return RawLaunch(index, tuple(latency_ns), (), StartUp(10 + index, 2, 3, 4, 5), 1, 1, 1)
+
+
+def by_statistic(launches):
+    return {estimate.statistic: estimate for estimate in latency_estimates(launches)}
+
+
+def test_the_point_is_the_median_of_launch_medians_not_of_all_samples():
+    launches = [launch(0, [100] * 1000), launch(1, [200] * 10), launch(2, [300] * 10)]
+
+    found = by_statistic(launches)["median"]
+
+    assert found.point == 200
+    assert (found.n_launches, found.n_samples) == (3, 1020)
+
+
+def test_the_interval_is_students_t_on_the_logarithms():
+    values = [100.0, 110.0, 95.0, 130.0, 101.0, 99.0, 104.0, 108.0]
+    logs = np.log(values)
+    low, high = scipy_stats.t.interval(0.95, len(values) - 1, logs.mean(), scipy_stats.sem(logs))
+
+    found = over_launches("latency_ns", "median", values)
+
+    assert found.low == pytest.approx(math.exp(low))
+    assert found.high == pytest.approx(math.exp(high))
+    assert found.confidence == 0.95
+
+
+def test_one_launch_has_a_point_and_no_interval():
+    found = over_launches("latency_ns", "median", [100.0])
+
+    assert (found.point, found.low, found.high, found.confidence) == (100.0, None, None, None)
+
+
+def test_no_launch_has_no_point_and_says_why():
+    found = over_launches("latency_ns", "median", [])
+
+    assert (found.point, found.not_measured) == (None, "no_launches")
+
+
+def test_the_interval_always_holds_the_point():
+    found = over_launches("latency_ns", "median", [100.0, 100.0, 900.0])
+
+    assert found.low <= found.point <= found.high
+
+
+@pytest.mark.parametrize(("statistic", "needed"), [("p90", 64), ("p95", 130), ("p99", 662), ("p999", 6636)])
+def test_a_percentile_needs_its_samples_in_every_launch(statistic, needed):
+    enough, short = list(range(1, needed + 1)), list(range(1, needed))
+
+    measured = by_statistic([launch(0, enough), launch(1, enough)])[statistic]
+    missing = by_statistic([launch(0, enough * 50), launch(1, short)])[statistic]
+
+    assert measured.not_measured is None
+    assert (missing.point, missing.not_measured) == (None, "too_few_samples")
+
+
+def test_outliers_are_kept():
+    samples = [100] * 63 + [10**9]
+
+    found = by_statistic([launch(0, samples), launch(1, samples)])
+
+    assert found["median"].n_samples == 128
+    assert found["p90"].point == 100
+
+
+def test_start_up_stages_stand_apart():
+    found = {estimate.name: estimate.point for estimate in start_up_estimates([launch(0, [1]), launch(2, [1])])}
+
+    assert found["process_start_ns"] == 11
+    assert found["first_inference_ns"] == 5
+
+
+def test_memory_that_did_not_grow_is_a_point_without_an_interval():
+    found = over_launches("file_backed_growth_bytes", "median", [0, 0, 0])
+
+    assert (found.point, found.low) == (0, None)
+
+
+def test_warm_up_is_over_when_two_neighbouring_windows_agree():
+    assert not is_steady([[100]])
+    assert not is_steady([[200, 210], [100, 101]])
+    assert is_steady([[200, 210], [100, 101], [101, 102]])

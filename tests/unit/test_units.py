@@ -1,0 +1,54 @@
+"""Three digits and a unit; unknown stays unknown."""
+
+import pytest
+
+from edgeprof import units
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1_000, "1.00 µs"),
+        (12_345, "12.3 µs"),
+        (999_600, "1.00 ms"),
+        (1_234_567, "1.23 ms"),
+        (123_456_789, "123 ms"),
+        (2_500_000_000, "2.50 s"),
+        (None, "not measured"),
+    ],
+)
+def test_durations_have_three_digits(ns, text):
+    assert units.duration(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (98_496, "96.2 KiB"), (3 << 30, "3.00 GiB"), (None, "not measured")],
+)
+def test_sizes_have_three_digits(count, text):
+    assert units.size(count) == text
+
+
+def test_an_interval_is_in_the_unit_of_its_point():
+    assert units.duration_interval(990_000, 1_010_000, 1_100_000) == "0.99 … 1.10 ms"
+
+
+def test_an_interval_that_is_not_there_yet_says_so():
+    assert units.duration_interval(None, 1_000, None) == "no interval yet"
+
+
+def test_a_drop_carries_its_sign():
+    assert units.points(-0.42) == "−0.4 pp"
+    assert units.points(0.2) == "+0.2 pp"
+    assert units.points(None) == "not measured"
+
+
+def test_a_rate_is_one_over_the_latency():
+    assert units.rate(2_000_000) == "500 inf/s"
+
+
+def test_time_left_reads_like_a_clock():
+    assert units.clock(42.4) == "0:42"
+    assert units.clock(3800) == "1:03:20"

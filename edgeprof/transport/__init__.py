@@ -4,7 +4,16 @@ A transport is two methods. `edgeprof.transport.connect(url)` picks one by the U
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from edgeprof.errors import UsageError
+from edgeprof.targets import did_you_mean
+
+if TYPE_CHECKING:
+    from edgeprof.transport.ssh import OfferedKey
+
+SCHEMES = ("local", "ssh")
 
 
 class Channel(Protocol):
@@ -58,3 +67,45 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the way and everything on it. Never raises."""
+
+
+def connect(url: str, *, host_key: str | None = None) -> Transport:
+    """Open the way that `url` names: `local:` or `ssh://[user@]host[:port]`.
+
+    Args:
+        url: The device's URL.
+        host_key: The key the board must show, `SHA256:…`; `None` where `known_hosts` decides.
+
+    Raises:
+        UsageError: No such kind of way.
+        TransportError: The board cannot be reached or does not let us in.
+    """
+    if _scheme(url) == "local":
+        from edgeprof.transport.local import LocalTransport  # noqa: PLC0415 - one transport, one import
+
+        return LocalTransport()
+    from edgeprof.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko takes 0.4 s
+
+    return SshTransport(url, host_key)
+
+
+def offered_key(url: str) -> "OfferedKey | None":
+    """Return the host key a board shows, or `None` where its kind of way has none.
+
+    Raises:
+        UsageError: No such kind of way.
+        TransportError: The board cannot be reached.
+    """
+    if _scheme(url) == "local":
+        return None
+    from edgeprof.transport.ssh import offered  # noqa: PLC0415 - paramiko takes 0.4 s
+
+    return offered(url)
+
+
+def _scheme(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        hint = did_you_mean(scheme, SCHEMES) + "write ssh://user@host, or `local:` for this machine"
+        raise UsageError(f"unknown kind of connection: `{url}`", hint)
+    return scheme

@@ -1,0 +1,195 @@
+"""Reading a `.tflite` flatbuffer: tensors, ops and state, whatever bytes the file may hold.
+
+Source: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeprof.errors import ModelError
+from edgeprof.records import TensorSpec
+
+IDENTIFIER = b"TFL3"
+_MOST_INPUTS = 1024
+_MOST_DIMENSIONS = 16
+_LONGEST_NAME = 1024
+_STATEFUL_OPS = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
+_BORDER_OPS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+# What reading broken bytes can raise: an offset beyond the file, a table that is none, an unknown code.
+_BROKEN = (struct.error, IndexError, TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """What a `.tflite` file says of itself.
+
+    Attributes:
+        inputs: Of subgraph 0, in its order.
+        outputs: Of subgraph 0, in its order.
+        stateful: It keeps variables between runs.
+        ops: Names of the builtin ops it uses, sorted, each once.
+        custom_ops: Names of its custom ops, sorted.
+        float_ops: Names of the ops of subgraph 0 that compute floats, borders between floats and integers left out.
+        quantised: Some tensor of subgraph 0 holds integers that stand for real numbers.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    stateful: bool
+    ops: tuple[str, ...]
+    custom_ops: tuple[str, ...]
+    float_ops: tuple[str, ...]
+    quantised: bool
+
+
+def read_model(path: Path) -> ModelFile:
+    """Return what the file at `path` holds.
+
+    Raises:
+        ModelError: It is missing, empty, cut short or no `.tflite` file.
+    """
+    data = _bytes(path)
+    try:
+        return _read(data)
+    except _BROKEN as exc:
+        raise ModelError(
+            f"`{path}` begins like a .tflite file but is damaged or cut short ({len(data)} bytes)",
+            "copy or convert it again, and compare its size with the original's",
+        ) from exc
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as exc:
+        raise ModelError(f"there is no file `{path}`", "check the path") from exc
+    except OSError as exc:
+        raise ModelError(f"cannot read `{path}`: {exc.strerror}", "check the path and its permissions") from exc
+    if not data:
+        raise ModelError(f"`{path}` is empty", "copy or convert it again: an interrupted copy leaves such a file")
+    if data[4:8] != IDENTIFIER:
+        raise ModelError(
+            f"`{path}` is not a .tflite file: bytes 4 to 7 are {data[4:8]!r} instead of {IDENTIFIER!r}",
+            "give a .tflite file, or a Keras model (.keras, .h5, SavedModel folder)",
+        )
+    return data
+
+
+def _read(data: bytes) -> ModelFile:
+    import tflite  # noqa: PLC0415 - 60 ms that few commands need
+
+    model = tflite.Model.GetRootAs(data, 0)
+    size = len(data)
+    graphs = [model.Subgraphs(i) for i in range(_count(model.SubgraphsLength(), size))]
+    _check_buffers(model, size)
+    names = [_op_name(model.OperatorCodes(i)) for i in range(_count(model.OperatorCodesLength(), size))]
+    used = {index for graph in graphs for index in _op_indices(graph, size)}
+    ops = sorted({names[i][0] for i in used if not names[i][1]})
+    first = graphs[0]
+    return ModelFile(
+        inputs=_specs(first, first.InputsLength(), first.Inputs),
+        outputs=_specs(first, first.OutputsLength(), first.Outputs),
+        stateful=not _STATEFUL_OPS.isdisjoint(ops) or any(_is_variable(graph, size) for graph in graphs),
+        ops=tuple(ops),
+        custom_ops=tuple(sorted({names[i][0] for i in used if names[i][1]})),
+        float_ops=tuple(sorted({names[i][0] for i in _float_ops(first, size)} - _BORDER_OPS)),
+        quantised=_is_quantised(first, size),
+    )
+
+
+def _count(length: int, size: int) -> int:
+    """Return `length`, the length of a vector of 4-byte elements in a file of `size` bytes.
+
+    Raises:
+        ValueError: So many do not fit.
+    """
+    if not 0 <= length <= size // 4:
+        raise ValueError(f"a vector of {length} elements in {size} bytes")
+    return length
+
+
+def _check_buffers(model: Any, size: int) -> None:  # noqa: ANN401 - `tflite` has no types
+    """Refuse weights that lie beyond the end: they are what a cut file loses first."""
+    for i in range(_count(model.BuffersLength(), size)):
+        buffer = model.Buffers(i)
+        # Vector field 0 of the table, "data"; slot 4 as the generated code has it.
+        slot = buffer._tab.Offset(4)
+        end = buffer._tab.Vector(slot) + buffer.DataLength() if slot else 0
+        if max(end, buffer.Offset() + buffer.Size()) > size:
+            raise ValueError(f"buffer {i} ends at {end} of {size}")
+
+
+def _op_name(code: Any) -> tuple[str, bool]:  # noqa: ANN401
+    """Return an op's name and whether it is a custom op."""
+    import tflite  # noqa: PLC0415
+
+    # Codes above 126 stand in the newer field only; the larger of both is right for either age of file.
+    number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+    if number == tflite.BuiltinOperator.CUSTOM:
+        return _text(code.CustomCode()), True
+    name = tflite.BUILTIN_OPCODE2NAME.get(number)
+    return (str(name), False) if name else (f"BUILTIN_{number}", False)
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"")[:_LONGEST_NAME].decode(errors="replace")
+
+
+def _op_indices(graph: Any, size: int) -> Iterator[int]:  # noqa: ANN401
+    for i in range(_count(graph.OperatorsLength(), size)):
+        yield graph.Operators(i).OpcodeIndex()
+
+
+def _is_variable(graph: Any, size: int) -> bool:  # noqa: ANN401
+    return any(graph.Tensors(i).IsVariable() for i in range(_count(graph.TensorsLength(), size)))
+
+
+def _is_quantised(graph: Any, size: int) -> bool:  # noqa: ANN401
+    for i in range(_count(graph.TensorsLength(), size)):
+        quantization = graph.Tensors(i).Quantization()
+        if quantization is not None and quantization.ScaleLength():
+            return True
+    return False
+
+
+def _float_ops(graph: Any, size: int) -> Iterator[int]:  # noqa: ANN401
+    """Yield the op codes' indices of ops whose first output is float."""
+    for i in range(_count(graph.OperatorsLength(), size)):
+        op = graph.Operators(i)
+        if op.OutputsLength() and op.Outputs(0) >= 0 and _dtype(graph.Tensors(op.Outputs(0))).startswith("float"):
+            yield op.OpcodeIndex()
+
+
+def _specs(graph: Any, length: int, index: Any) -> tuple[TensorSpec, ...]:  # noqa: ANN401
+    if not 0 <= length <= _MOST_INPUTS:
+        raise ValueError(f"{length} inputs or outputs")
+    return tuple(_spec(graph, index(i)) for i in range(length))
+
+
+def _spec(graph: Any, index: int) -> TensorSpec:  # noqa: ANN401
+    if not 0 <= index < graph.TensorsLength():
+        raise ValueError(f"tensor {index}")
+    tensor = graph.Tensors(index)
+    if tensor.ShapeLength() > _MOST_DIMENSIONS:
+        raise ValueError(f"{tensor.ShapeLength()} dimensions")
+    shape = tuple(max(1, int(tensor.Shape(i))) for i in range(tensor.ShapeLength()))
+    scale, zero_point = _quantisation(tensor)
+    return TensorSpec(_text(tensor.Name()), shape, _dtype(tensor), scale, zero_point)
+
+
+def _quantisation(tensor: Any) -> tuple[float | None, int | None]:  # noqa: ANN401
+    """Return scale and zero point of a tensor quantised as a whole, else nothing."""
+    found = tensor.Quantization()
+    if found is None or found.ScaleLength() != 1 or not 0 < found.Scale(0) < float("inf"):
+        return None, None
+    return float(found.Scale(0)), int(found.ZeroPoint(0)) if found.ZeroPointLength() else 0
+
+
+def _dtype(tensor: Any) -> str:  # noqa: ANN401
+    import tflite  # noqa: PLC0415
+
+    names = {number: name.lower() for name, number in vars(tflite.TensorType).items() if not name.startswith("_")}
+    return str(names[tensor.Type()])

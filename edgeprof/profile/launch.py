@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeprof.records import Memory, RawLaunch, RunPlan, RuntimeInfo, StartUp
-from edgeprof.remote import Board, InvokeTimed, OpenedChild, OpenRequest
+from edgeprof.remote import Board, DataRequest, InvokeTimed, OpenedChild, OpenRequest
 from edgeprof.stats.steady import MAX_WINDOWS, is_steady
 from edgeprof.units import ns_to_seconds
 
@@ -25,12 +25,14 @@ class Cell:
         plan: How.
         cpus: Cores by number, or `None` for all.
         input_sha256: Samples already on the board, the first of which is run; or `None` for zeros.
+        stateful: It keeps variables, which are reset before each sample.
     """
 
     sha256: str
     plan: RunPlan
     cpus: tuple[int, ...] | None
     input_sha256: str | None
+    stateful: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def run_samples(
     child = agent.open(_request(board, cell))
     # A whole set may take long on a slow board: the limit is per launch, so it grows with the samples.
     limit_s = cell.plan.timeout_s * max(1, count // 100)
-    done = agent.invoke_data(child.child, inputs_sha256, count, limit_s, progress)
+    done = agent.invoke_data(DataRequest(child.child, inputs_sha256, count, cell.stateful, limit_s), progress)
     outputs = board.pull(done.file, done.sha256)
     agent.close(child.child, acknowledged=True)
     return outputs
@@ -157,7 +159,7 @@ def _start_up(child: OpenedChild, first_ns: int) -> StartUp:
 
 def _samples(board: Board, done: InvokeTimed) -> tuple[int, ...]:
     values = array("q")
-    values.frombytes(board.pull(done.file, done.sha256))
+    values.frombytes(board.pull(done.file, done.sha256) if done.samples is None else done.samples)
     if sys.byteorder == "big":
         values.byteswap()
     return tuple(values)

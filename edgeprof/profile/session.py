@@ -89,7 +89,7 @@ class _Session:
                 environment=conditions.environment(facts),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
             )
-            self._cells.append(LiveCell(run, Cell(artifact.sha256, plan, cpus, None)))
+            self._cells.append(LiveCell(run, Cell(artifact.sha256, plan, cpus, None, artifact.stateful)))
             self._store.save_run(run)
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))

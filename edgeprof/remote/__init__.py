@@ -15,6 +15,7 @@ from edgeprof.remote.bootstrap import Prepared, SetupOptions
 __all__ = [
     "Agent",
     "Board",
+    "DataRequest",
     "InvokeData",
     "InvokeTimed",
     "LinuxAgent",

@@ -1,5 +1,6 @@
 """An agent as the host sees it: a few typed calls, whatever carries them."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -79,14 +80,37 @@ class OpenedChild:
 
 @dataclass(frozen=True, slots=True)
 class InvokeTimed:
-    """Timed runs: where their latencies lie on the board, and what they cost."""
+    """Timed runs: where their latencies lie on the board, and what they cost.
+
+    `samples` holds the file's bytes where they are few enough to have come along.
+    """
 
     count: int
     file: str
     sha256: str
+    samples: bytes | None
     cpu_time_ns: int
     wall_time_ns: int
     started_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequest:
+    """Samples to run.
+
+    Attributes:
+        child: In which child.
+        inputs_sha256: The samples, already on the board.
+        count: How many.
+        fresh: Reset the model's variables before each.
+        timeout_s: Longest that all of them may take.
+    """
+
+    child: int
+    inputs_sha256: str
+    count: int
+    fresh: bool
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +148,8 @@ class Agent(Protocol):
     def invoke_for(self, child: int, duration_s: float, min_count: int, timeout_s: float) -> InvokeTimed:
         """Time runs for `duration_s`, and at least `min_count`."""
 
-    def invoke_data(self, child: int, inputs_sha256: str, count: int, timeout_s: float) -> InvokeData:
-        """Run over samples, each from a fresh state, and keep the outputs."""
+    def invoke_data(self, request: DataRequest, progress: Progress | None = None) -> InvokeData:
+        """Run over samples and keep the outputs; `progress` gets samples done and in all."""
 
     def snapshot(self, child: int) -> Snapshot:
         """Return the child's memory."""
@@ -139,7 +163,7 @@ class LinuxAgent:
 
     def __init__(self, wire: Wire, owner: str) -> None:
         self._wire = wire
-        hello = wire.call("hello", {"protocol": PROTOCOL, "owner": owner}, _SHORT_S)
+        hello = wire.call("hello", {"protocol": PROTOCOL, "owner": owner, "discard": True}, _SHORT_S)
         if hello.get("protocol") != PROTOCOL:
             raise DeviceError(f"the agent speaks protocol {hello.get('protocol')}, this host {PROTOCOL}")
         self.kept: tuple[str, ...] = tuple(hello.get("kept") or ())
@@ -178,18 +202,16 @@ class LinuxAgent:
         }
         return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
 
-    def invoke_data(
-        self, child: int, inputs_sha256: str, count: int, timeout_s: float, progress: Progress | None = None
-    ) -> InvokeData:
-        """See `Agent`; `progress` gets samples done and in all."""
+    def invoke_data(self, request: DataRequest, progress: Progress | None = None) -> InvokeData:
+        """See `Agent`."""
         params = {
-            "child": child,
-            "inputs": inputs_sha256,
-            "count": count,
-            "fresh": True,
-            "timeout_s": timeout_s,
+            "child": request.child,
+            "inputs": request.inputs_sha256,
+            "count": request.count,
+            "fresh": request.fresh,
+            "timeout_s": request.timeout_s,
         }
-        result = self._wire.call("invoke", params, timeout_s + _SLACK_S, progress)
+        result = self._wire.call("invoke", params, request.timeout_s + _SLACK_S, progress)
         return InvokeData(result["count"], result["file"], result["sha256"])
 
     def snapshot(self, child: int) -> Snapshot:
@@ -247,6 +269,7 @@ def _timed(got: Mapping[str, Any]) -> InvokeTimed:
         count=got["count"],
         file=got["file"],
         sha256=got["sha256"],
+        samples=base64.b64decode(got["samples"]) if "samples" in got else None,
         cpu_time_ns=got["cpu_time_ns"],
         wall_time_ns=got["wall_time_ns"],
         started_unix_ns=got["started_unix_ns"],

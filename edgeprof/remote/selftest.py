@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgeprof import resources
 from edgeprof.errors import DeviceError
 from edgeprof.records import RuntimeInfo
-from edgeprof.remote.agent import OpenRequest
+from edgeprof.remote.agent import DataRequest, OpenRequest
 from edgeprof.remote.board import Board
 
 _TIMEOUT_S = 60.0
@@ -44,7 +44,7 @@ def self_test(board: Board) -> SelfTest:
     board.push_model(model, sha256)
     inputs = board.push_input(struct.pack("<4f", 0.0, 1.0, -2.0, 0.5))
     child = board.agent.open(OpenRequest(board.prepared.package.folder, sha256, timeout_s=_TIMEOUT_S))
-    done = board.agent.invoke_data(child.child, inputs, 1, _TIMEOUT_S)
+    done = board.agent.invoke_data(DataRequest(child.child, inputs, 1, fresh=False, timeout_s=_TIMEOUT_S))
     got = struct.unpack("<4f", board.pull(done.file, done.sha256))
     board.agent.close(child.child, acknowledged=True)
     if got != (1.0, 3.0, -3.0, 2.0):

@@ -1,0 +1,161 @@
+"""What the board says of itself; what it does not say is null."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import platform
+import re
+import struct
+import sys
+
+_HWMON_POWER = re.compile(r"ina2|ina3221|ina238")
+
+
+def probe(home: str) -> dict:
+    """Return the protocol's `probe`."""
+    libc, libc_version = _libc()
+    room = os.statvfs(home)
+    return {
+        "machine": platform.machine() or None,
+        "kernel": platform.release() or None,
+        "pointer_bits": struct.calcsize("P") * 8,
+        "os": _os_release(),
+        "libc": libc,
+        "libc_version": libc_version,
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "model": _text("/proc/device-tree/model") or _text("/sys/class/dmi/id/product_name"),
+        "compatible": (_text("/proc/device-tree/compatible", keep_nul=True) or "").strip("\0").split("\0"),
+        "board_id": _board_id(),
+        "cpus": _cpus(),
+        "memory_total_bytes": _memory("MemTotal"),
+        "memory_available_bytes": _memory("MemAvailable"),
+        "disk_free_bytes": room.f_bavail * room.f_frsize,
+        "thermal_zones": _thermal_zones(),
+        "power_sensors": _power_sensors(),
+        "uptime_s": _first_number("/proc/uptime"),
+        "load_1min": _first_number("/proc/loadavg"),
+        "virtualization": _virtualization(),
+    }
+
+
+def _text(path: str, keep_nul: bool = False) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return None
+    text = text if keep_nul else text.replace("\0", "")
+    return text.strip() or None
+
+
+def _whole(path: str) -> int | None:
+    try:
+        return int(_text(path) or "")
+    except ValueError:
+        return None
+
+
+def _first_number(path: str) -> float | None:
+    try:
+        return float((_text(path) or "").split()[0])
+    except (IndexError, ValueError):
+        return None
+
+
+def _os_release() -> dict | None:
+    text = _text("/etc/os-release")
+    if text is None:
+        return None
+    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {name: pairs[name].strip("\"'") for name in ("PRETTY_NAME", "ID", "VERSION_ID") if name in pairs}
+
+
+def _libc() -> tuple:
+    try:
+        name, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
+        return name, version
+    except (AttributeError, OSError, ValueError):
+        pass
+    if os.path.exists("/system/bin/linker64") or os.path.exists("/system/bin/linker"):
+        return "bionic", None
+    if glob.glob("/lib/ld-musl-*"):
+        return "musl", None
+    return "unknown", None
+
+
+def _board_id() -> str | None:
+    serial = _text("/proc/device-tree/serial-number") or _text("/etc/machine-id")
+    return hashlib.sha256(serial.encode()).hexdigest()[:16] if serial else None
+
+
+def _cpus() -> list:
+    listed = _cpuinfo()
+    found = []
+    for path in sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*"), key=lambda path: int(path.rpartition("cpu")[2])):
+        index = int(path.rpartition("cpu")[2])
+        about = listed.get(index, {})
+        online = _whole(path + "/online")
+        found.append({
+            "index": index,
+            "part": about.get("CPU part"),
+            "implementer": about.get("CPU implementer"),
+            "model_name": about.get("model name"),
+            "max_khz": _whole(path + "/cpufreq/cpuinfo_max_freq"),
+            "capacity": _whole(path + "/cpu_capacity"),
+            "governor": _text(path + "/cpufreq/scaling_governor"),
+            "online": True if online is None else bool(online),
+        })  # fmt: skip
+    return found
+
+
+def _cpuinfo() -> dict:
+    cores, current = {}, {}
+    for line in (_text("/proc/cpuinfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "processor" and value.strip().isdigit():
+            current = cores.setdefault(int(value), {})
+        current[name.strip()] = value.strip()
+    return cores
+
+
+def _memory(name: str) -> int | None:
+    for line in (_text("/proc/meminfo") or "").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _thermal_zones() -> list:
+    folders = sorted(glob.glob("/sys/class/thermal/thermal_zone*"))
+    return [{"type": _text(folder + "/type"), "temp_mc": _whole(folder + "/temp")} for folder in folders]
+
+
+def _power_sensors() -> list:
+    found = []
+    for folder in sorted(glob.glob("/sys/class/hwmon/hwmon*")):
+        driver = _text(folder + "/name") or ""
+        rails = sorted(glob.glob(folder + "/power*_input") + glob.glob(folder + "/curr*_input"))
+        if rails and _HWMON_POWER.match(driver):
+            labels = [_text(path) for path in sorted(glob.glob(folder + "/in*_label"))]
+            found.append(_sensor(driver, folder, [label for label in labels if label], rails[0]))
+    for folder in sorted(glob.glob("/sys/class/powercap/intel-rapl:*")):
+        found.append(_sensor("rapl", folder, [_text(folder + "/name") or ""], folder + "/energy_uj"))
+    return found
+
+
+def _sensor(driver: str, path: str, labels: list, reading: str) -> dict:
+    return {"driver": driver, "path": path, "labels": labels, "readable": os.access(reading, os.R_OK)}
+
+
+def _virtualization() -> str | None:
+    if "PROOT_L2S_DIR" in os.environ or "proot" in (_text("/proc/self/maps") or ""):
+        return "proot"
+    if os.path.exists("/.dockerenv") or "docker" in (_text("/proc/1/cgroup") or ""):
+        return "container"
+    hypervisor = _text("/sys/hypervisor/type")
+    if hypervisor:
+        return hypervisor
+    flags = next((about.get("flags", "") for about in _cpuinfo().values()), "")
+    return "hypervisor" if "hypervisor" in flags.split() else None

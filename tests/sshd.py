@@ -24,6 +24,7 @@ PermitRootLogin yes
 MaxStartups 100:30:200
 AllowTcpForwarding yes
 LogLevel ERROR
+Subsystem sftp internal-sftp
 {extra}
 """
 

@@ -1,13 +1,13 @@
 """Run, push and pull, built once on `Transport.open`.
 
-A push goes through `cat` in one exec: against `scp` that was 1.0 to 1.2 times as fast, SFTP 0.6 to 0.8. It writes beside its
-place, resumes after a cut, is checked by SHA-256 on the board, and is moved into place in the same exec.
+A push goes through a small script in one exec, which is as fast as `scp`; SFTP is not (`benchmarks/push.py`). It writes
+beside its place, resumes after a cut, is checked by SHA-256 on the board, and is moved into place in the same exec.
 """
 
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,32 +17,52 @@ from edgeprof.errors import DeviceError, LinkLost, TransportError
 from edgeprof.transport import Channel, Transport
 
 _CHUNK_BYTES = 256 << 10
+_HASH_CHUNK_BYTES = 1 << 20
 _ANSWER_S = 60.0
 # Hashing on a slow board: a Pi Zero does a few dozen MB/s; ten times slower is still waited for.
 _HASH_BYTES_PER_S = 2_000_000
 
 Sent = Callable[[int, int], None]
 
-# $1 destination, $2 its SHA-256, $3 its size. Prints one line, reads one (`append` or `fresh`), then the bytes.
+# $1 destination, $2 size. Reads the SHA-256, prints one line, reads one (`append` or `fresh`), then the bytes.
+# They are hashed on their way to the file: one that is bigger than the memory would cost as much to read again.
 _PUSH = r"""
 LC_ALL=C; export LC_ALL
-dest=$1; case $dest in "~/"*) dest=$HOME/${dest#"~/"} ;; esac
-part=$dest.$(printf %.12s "$2").part
-free() { df -Pk "$1" 2>/dev/null | awk 'NR==2 {print $4 * 1024}'; }
-hash() {
-  { sha256sum "$1" || busybox sha256sum "$1" || toybox sha256sum "$1" ||
-    python3 -c 'import hashlib,sys;print(hashlib.sha256(open(sys.argv[1],"rb").read()).hexdigest())' "$1"; } 2>/dev/null | cut -d' ' -f1
-}
-fail() { echo "error $1 $(free "$(dirname "$dest")") $2"; exit 0; }
-mkdir -p "$(dirname "$dest")" 2>/dev/null || fail write "$(dirname "$dest")"
-[ -f "$dest" ] && [ "$(hash "$dest")" = "$2" ] && { echo have; exit 0; }
-if [ -s "$part" ]; then echo "part $(wc -c < "$part" | tr -d ' ') $(hash "$part")"; else echo "part 0 -"; fi
-read -r answer
+dest=$1; case $dest in "~/"*) dest=$HOME/${dest#"~/"} ;; -*) dest=./$dest ;; esac
+folder=$(dirname "$dest")
+free() { df -Pk "$folder" 2>/dev/null | awk 'NR == 2 {printf "%.0f", $4 * 1024}'; }
+fail() { echo "error $1 $(free) $2"; exit 0; }
+size() { if [ -f "$1" ]; then wc -c < "$1" 2>/dev/null | tr -d ' '; else echo 0; fi; }
+if command -v sha256sum; then hash() { sha256sum | cut -d' ' -f1; }
+elif busybox sha256sum; then hash() { busybox sha256sum | cut -d' ' -f1; }
+elif toybox sha256sum; then hash() { toybox sha256sum | cut -d' ' -f1; }
+elif command -v python3; then hash() { python3 -c 'import hashlib, sys
+digest = hashlib.sha256()
+for block in iter(lambda: sys.stdin.buffer.read(1 << 18), b""): digest.update(block)
+print(digest.hexdigest())'; }
+else no_hash=yes
+fi < /dev/null > /dev/null 2>&1
+read -r want || exit 0
+part=$dest.$(printf %.12s "$want").part
+[ "$no_hash" ] && fail hash sha256sum
+mkdir -p "$folder" 2>/dev/null || fail write "$folder"
+[ -d "$dest" ] && fail folder "$dest"
+[ -f "$dest" ] && [ "$(size "$dest")" = "$2" ] && [ "$(hash < "$dest")" = "$want" ] && { echo have; exit 0; }
+there=$(size "$part")
+if [ "$there" -gt 0 ]; then echo "part $there $(hash < "$part")"; else echo "part 0 -"; fi
+read -r answer || exit 0
 [ "$answer" = append ] || { : > "$part"; } 2>/dev/null || fail write "$part"
-cat >> "$part" 2>/dev/null || fail write "$part"
-got=$(wc -c < "$part" | tr -d ' ')
-[ "$got" -lt "$3" ] && { echo "short $got"; exit 0; }
-[ "$(hash "$part")" = "$2" ] || { rm -f "$part"; echo damaged; exit 0; }
+[ "$answer" = append ] || there=0
+room=$(free)
+[ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error write $room $dest"; rm -f "$part"; exit 0; }
+if [ "$there" -gt 0 ]; then got=$({ cat "$part"; tee -a "$part" 2>/dev/null; } | hash)
+else got=$(tee "$part" 2>/dev/null | hash); fi
+there=$(size "$part")
+# All came and not all could be written; or the link was cut, and what came stays for the next try.
+[ "$there" -lt "$2" ] && [ "$got" = "$want" ] && { echo "error write $(free) $part"; rm -f "$part"; exit 0; }
+[ "$there" -lt "$2" ] && { echo "short $there"; exit 0; }
+# A damaged part stays as well: it may be another session's that is under way, and nobody goes on with it.
+[ "$got" = "$want" ] && [ "$there" = "$2" ] || { echo damaged; exit 0; }
 mv -f "$part" "$dest" 2>/dev/null || fail write "$dest"
 echo "done"
 """
@@ -82,16 +102,13 @@ def run(transport: Transport, argv: Sequence[str], timeout_s: float, stdin: byte
         LinkLost: The way is gone.
     """
     deadline = time.monotonic() + timeout_s
-    channel = transport.open(argv)
-    try:
+    with closing(transport.open(argv)) as channel:
         with suppress(BrokenPipeError):  # it may end without reading
             channel.write(stdin)
         channel.close_stdin()
         out = b"".join(_chunks(channel, deadline))
-        status, err = channel.wait(max(0.1, deadline - time.monotonic()))
+        status, err = channel.wait(_left_s(deadline))
         return Completed(status, out, err)
-    finally:
-        channel.close()
 
 
 def push(transport: Transport, source: Path, dest: str, sent: Sent | None = None, sha256: str | None = None) -> Pushed:
@@ -105,12 +122,13 @@ def push(transport: Transport, source: Path, dest: str, sent: Sent | None = None
         sha256: The file's hash, where it is known already.
 
     Raises:
+        OSError: The file here cannot be read.
         DeviceError: No room, or not allowed to write there.
         TransportError: What arrived is damaged.
         LinkLost: The way is gone; what arrived stays for the next try.
     """
     with source.open("rb") as file:
-        return _push(transport, file, dest, sent, sha256 or hashlib.file_digest(file, "sha256").hexdigest())
+        return _push(transport, file, dest, sent, sha256)
 
 
 def push_bytes(transport: Transport, data: bytes, dest: str, sent: Sent | None = None) -> Pushed:
@@ -123,50 +141,65 @@ def pull_bytes(transport: Transport, source: str) -> bytes:
 
     Raises:
         DeviceError: It is not there or may not be read.
-        LinkLost: The way is gone.
+        LinkLost: The way is gone, or nothing came for a minute.
     """
-    channel = transport.open(("cat", source))
-    try:
-        data = b"".join(_chunks(channel, None))
-        status, err = channel.wait(_ANSWER_S)
-    finally:
-        channel.close()
+    with closing(transport.open(("cat", "--", source))) as channel:
+        channel.close_stdin()
+        try:
+            data = b"".join(_chunks(channel, None))
+            status, err = channel.wait(_ANSWER_S)
+        except TimeoutError as exc:
+            raise LinkLost(f"`{source}` did not come from the board in time", "run it again; look at the link") from exc
     if status != 0:
-        raise DeviceError(f"cannot read `{source}` on the board: {err.decode(errors='replace').strip()}")
+        why = err.decode(errors="replace").strip()
+        raise DeviceError(f"cannot read `{source}` on the board: {why}", "is it there, and may you read it?")
     return data
 
 
-def _push(transport: Transport, file: BinaryIO, dest: str, sent: Sent | None, sha256: str) -> Pushed:
+def _push(transport: Transport, file: BinaryIO, dest: str, sent: Sent | None, sha256: str | None) -> Pushed:
     total = file.seek(0, 2)
-    channel = transport.open(("sh", "-c", _PUSH, "sh", dest, sha256, str(total)))
-    try:
-        line = _line(channel, _ANSWER_S + total / _HASH_BYTES_PER_S)
+    patience_s = _ANSWER_S + total / _HASH_BYTES_PER_S
+    with closing(transport.open(("sh", "-c", _PUSH, "sh", dest, str(total)))) as channel:
+        with suppress(BrokenPipeError):
+            # While we hash, the board's shell starts.
+            channel.write(f"{sha256 or _hash(file, total)}\n".encode())
+        line = _line(channel, patience_s)
         if line == "have":
             return Pushed(0, total, skipped=True)
-        start = _resume_at(line, file, dest)
-        file.seek(start)
+        start = _resume_at(line, file, dest, total)
         with suppress(BrokenPipeError):  # the board stopped reading; its last line says why
             channel.write(b"append\n" if start else b"fresh\n")
             _send(channel, file, start, total, sent)
         channel.close_stdin()
-        _check(_line(channel, _ANSWER_S + total / _HASH_BYTES_PER_S), dest, total)
+        _check(_line(channel, patience_s), dest, total)
         return Pushed(total - start, total, start)
-    finally:
-        channel.close()
 
 
-def _resume_at(line: str, file: BinaryIO, dest: str) -> int:
+def _hash(file: BinaryIO, length: int) -> str:
+    """Return the SHA-256 of a file's first bytes."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while length > 0 and (chunk := file.read(min(length, _HASH_CHUNK_BYTES))):
+        digest.update(chunk)
+        length -= len(chunk)
+    return digest.hexdigest()
+
+
+def _resume_at(line: str, file: BinaryIO, dest: str, total: int) -> int:
     """Return where to go on: after the part that is there, if it is the beginning of this very file."""
     if line.startswith("error"):
-        raise _refused(line, dest, 0)
-    _, size, digest = line.split()
-    file.seek(0)
-    return int(size) if int(size) and hashlib.sha256(file.read(int(size))).hexdigest() == digest else 0
+        raise _refused(line, dest, total)
+    word, _, rest = line.partition(" ")
+    size, _, digest = rest.partition(" ")
+    if word != "part" or not size.isdigit():
+        raise DeviceError(f"the board's shell said `{line[:80]}` in a push", "does its start-up file print something?")
+    there = int(size)
+    return there if 0 < there <= total and _hash(file, there) == digest else 0
 
 
 def _send(channel: Channel, file: BinaryIO, start: int, total: int, sent: Sent | None) -> None:
-    done = start
-    while chunk := file.read(_CHUNK_BYTES):
+    done = file.seek(start)
+    while done < total and (chunk := file.read(min(_CHUNK_BYTES, total - done))):
         channel.write(chunk)
         done += len(chunk)
         if sent:
@@ -179,13 +212,20 @@ def _check(line: str, dest: str, total: int) -> None:
     if line.startswith("error"):
         raise _refused(line, dest, total)
     if line.startswith("short"):
-        raise LinkLost(f"`{dest}` arrived only in part ({line.split()[1]} of {total} bytes)", "run it again: it goes on there")
-    raise TransportError(f"`{dest}` arrived damaged: its hash differs", "run it again; a link that damages data is broken")
+        text = f"`{dest}` arrived only in part ({line.split()[1]} of {total} bytes)"
+        raise LinkLost(text, "run it again: it goes on there")
+    raise TransportError(
+        f"`{dest}` arrived damaged: its hash differs",
+        "run it again; if it stays, the file changes while it is sent, or the link or the board's storage is broken",
+    )
 
 
 def _refused(line: str, dest: str, total: int) -> DeviceError:
-    _, _, free, *path = line.split(" ", 3)
-    where = path[0] if path else dest
+    _, what, free, where = line.split(" ", 3)
+    if what == "hash":
+        return DeviceError("the board has no sha256sum, busybox, toybox or python3", "install one: pushes are checked")
+    if what == "folder":
+        return DeviceError(f"`{dest}` is a folder on the board", "give the file's own path")
     if free.isdigit() and int(free) < total:
         text = f"no room on the board for `{dest}`: {total / 1e6:.1f} MB needed, {int(free) / 1e6:.1f} MB free"
         return DeviceError(text, "make room there, or give another folder with `edgeprof device add … --home FOLDER`")
@@ -195,22 +235,30 @@ def _refused(line: str, dest: str, total: int) -> DeviceError:
 
 
 def _line(channel: Channel, timeout_s: float) -> str:
-    """Return the next line; the scripts here print one at a time."""
+    """Return the next line; the script here prints one at a time."""
     deadline = time.monotonic() + timeout_s
     buffer = b""
-    while b"\n" not in buffer:
-        try:
-            chunk = channel.read(max(0.1, deadline - time.monotonic()))
-        except TimeoutError as exc:
-            raise LinkLost("the board did not answer in time during a push", "run it again: it goes on there") from exc
-        if not chunk:
-            _, err = channel.wait(_ANSWER_S)
-            words = err.decode(errors="replace").strip() or "it printed nothing"
-            raise DeviceError(f"the board's shell ended during a push: {words}")
-        buffer += chunk
+    try:
+        while b"\n" not in buffer:
+            chunk = channel.read(_left_s(deadline))
+            if not chunk:
+                raise _ended(channel)
+            buffer += chunk
+    except TimeoutError as exc:
+        raise LinkLost("the board did not answer in time during a push", "run it again: it goes on there") from exc
     return buffer.partition(b"\n")[0].decode(errors="replace").strip()
 
 
+def _ended(channel: Channel) -> DeviceError:
+    _, err = channel.wait(_ANSWER_S)
+    words = err.decode(errors="replace").strip() or "it printed nothing"
+    return DeviceError(f"the board's shell ended during a push: {words}", "can you run `sh` there by hand?")
+
+
 def _chunks(channel: Channel, deadline: float | None) -> Iterator[bytes]:
-    while chunk := channel.read(_ANSWER_S if deadline is None else max(0.1, deadline - time.monotonic())):
+    while chunk := channel.read(_ANSWER_S if deadline is None else _left_s(deadline)):
         yield chunk
+
+
+def _left_s(deadline: float) -> float:
+    return max(0.1, deadline - time.monotonic())

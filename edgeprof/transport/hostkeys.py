@@ -1,8 +1,15 @@
-"""Who a board is: its host key, the files that know it, and what to say when it is unknown or another."""
+"""Who a board is: its host key, the files that know it, and what to say when it is unknown or another.
+
+The files are read here and not by paramiko, which passes over `@revoked` lines, patterns, and all but the first of
+several keys of a kind. Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+"""
 
 import base64
 import hashlib
+import hmac
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +17,8 @@ import paramiko
 
 from edgeprof.devices import config_dir
 from edgeprof.errors import HostKeyError
+
+_SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +29,42 @@ class Endpoint:
         host: Name or address to connect to.
         port: Its port.
         user: Whom to log in as.
-        alias: The name it is known by in `known_hosts`.
+        alias: Its `HostKeyAlias`, the name it has in `known_hosts` instead of host and port.
+        known_files: The user's and the system's files of known hosts.
     """
 
     host: str
     port: int
     user: str
-    alias: str
+    alias: str | None = None
+    known_files: tuple[Path, ...] = ()
 
     @property
     def known_as(self) -> str:
         """Return its name as `known_hosts` writes it."""
-        return self.alias if self.port == 22 or self.alias != self.host else f"[{self.alias}]:{self.port}"
+        if self.alias:
+            return self.alias
+        name = self.host.lower()
+        return name if self.port == _SSH_PORT else f"[{name}]:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A line about a host in a file of known hosts.
+
+    Attributes:
+        where: File and line, for people.
+        marker: Empty, `@revoked` or `@cert-authority`.
+        kind: Such as `ssh-ed25519`.
+        blob: The public key as it goes over the wire.
+        exact: It names host and port; OpenSSH also takes a key that is known for the host at port 22.
+    """
+
+    where: str
+    marker: str
+    kind: str
+    blob: bytes
+    exact: bool
 
 
 def own_file() -> Path:
@@ -39,25 +72,24 @@ def own_file() -> Path:
     return config_dir() / "known_hosts"
 
 
-def known_files() -> tuple[Path, ...]:
-    """Return the files that know hosts, those that exist."""
-    files = (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts"), own_file())
-    return tuple(path for path in files if path.is_file())
-
-
-def known_keys() -> paramiko.HostKeys:
-    """Return every known key of every file.
+def known(endpoint: Endpoint) -> list[Known]:
+    """Return every line that is about a host.
 
     Raises:
         HostKeyError: A file cannot be read.
     """
-    keys = paramiko.HostKeys()
-    for path in known_files():
-        try:
-            keys.load(str(path))
-        except (OSError, ValueError, paramiko.SSHException) as exc:
-            raise HostKeyError(f"`{path}` cannot be read: {exc}", "mend or remove that file") from exc
-    return keys
+    names = [endpoint.known_as] + ([] if endpoint.alias else [endpoint.host.lower()])
+    files = (*endpoint.known_files, own_file())
+    return [line for path in dict.fromkeys(files) if path.is_file() for line in _lines_about(path, names)]
+
+
+def is_known(endpoint: Endpoint, key: paramiko.PKey) -> bool:
+    """Return whether a key is this host's, by some file.
+
+    Raises:
+        HostKeyError: A file cannot be read.
+    """
+    return any(not line.marker and line.blob == key.asbytes() for line in known(endpoint))
 
 
 def fingerprint(key: paramiko.PKey) -> str:
@@ -70,51 +102,118 @@ def check(endpoint: Endpoint, key: paramiko.PKey, pinned: str | None) -> None:
     """Refuse a key that is not the one agreed on.
 
     Raises:
-        HostKeyError: It is unknown, another than before, revoked, or not the pinned one.
+        HostKeyError: It is unknown, another than before, revoked, or not the pinned one; or a file cannot be read.
     """
-    shown = fingerprint(key)
-    if pinned is not None:
-        if shown != pinned:
-            raise HostKeyError(
-                f"{endpoint.host} shows the key {shown}, not {pinned}",
-                "is it another board, or was it set up anew? Compare on the board: "
-                "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",
-            )
-        return
-    known = known_keys().lookup(endpoint.known_as)
-    if known is None:
+    check_offer(endpoint, key, pinned)
+    if pinned is None and not is_known(endpoint, key):
+        shown = fingerprint(key)
         raise HostKeyError(
             f"{endpoint.known_as} shows a {key.get_name()} key that is not known yet: {shown}",
             f"if that is your board: `edgeprof device add NAME URL --host-key {shown}`",
         )
-    if not any(known_key == key for known_key in known.values()):
-        raise HostKeyError(
-            f"{endpoint.known_as} shows another {key.get_name()} key than before: {shown}",
-            f"somebody may be in between, or the board was set up anew: {_places(endpoint)}; remove the old line there "
-            f"(`ssh-keygen -R '{endpoint.known_as}' -f FILE`) only if you know why",
-        )
+
+
+def check_offer(endpoint: Endpoint, key: paramiko.PKey, pinned: str | None) -> None:
+    """Refuse a key that cannot be agreed on: as `check`, but it may be unknown.
+
+    Raises:
+        HostKeyError: It is another than before, revoked, or not the pinned one; or a file cannot be read.
+    """
+    lines = known(endpoint)
+    _check_revoked(endpoint, key, lines)
+    if pinned is not None:
+        _check_pinned(endpoint, key, pinned)
+        return
+    keys = [line for line in lines if not line.marker]
+    before = [line for line in keys if line.exact]
+    if before and not any(line.blob == key.asbytes() for line in keys):
+        raise _changed(endpoint, key, before)
 
 
 def trust(endpoint: Endpoint, key: paramiko.PKey) -> None:
-    """Write a key into edgeprof's own `known_hosts`."""
+    """Write a key into edgeprof's own `known_hosts`.
+
+    Raises:
+        HostKeyError: That file cannot be written.
+    """
     path = own_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     line = f"{endpoint.known_as} {key.get_name()} {key.get_base64()}\n"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w") as file:
-        file.write(line)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w") as file:
+            file.write(line)
+    except OSError as exc:
+        raise HostKeyError(f"`{path}` cannot be written: {exc.strerror}", "is that folder yours?") from exc
 
 
-def _places(endpoint: Endpoint) -> str:
-    found = []
-    for path in known_files():
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-            entry = paramiko.hostkeys.HostKeyEntry.from_line(line) if line.strip() else None
-            if entry and _names(entry, endpoint.known_as):
-                found.append(f"{path} line {number}")
-    return ", ".join(found) or "it is in your known_hosts"
+def _check_revoked(endpoint: Endpoint, key: paramiko.PKey, lines: list[Known]) -> None:
+    for line in lines:
+        if line.marker == "@revoked" and line.blob == key.asbytes():
+            text = f"{endpoint.known_as} shows a key that is marked @revoked in {line.where}: {fingerprint(key)}"
+            raise HostKeyError(text, "it was withdrawn on purpose; the board needs a new host key")
 
 
-def _names(entry: paramiko.hostkeys.HostKeyEntry, name: str) -> bool:
-    keys = paramiko.HostKeys()
-    keys._entries.append(entry)  # noqa: SLF001 - paramiko hashes names only inside HostKeys
-    return keys.lookup(name) is not None
+def _check_pinned(endpoint: Endpoint, key: paramiko.PKey, pinned: str) -> None:
+    shown = fingerprint(key)
+    if shown != pinned.rstrip("="):
+        raise HostKeyError(
+            f"{endpoint.host} shows the key {shown}, not {pinned}",
+            "is it another board, or was it set up anew? Compare on the board: "
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`",
+        )
+
+
+def _changed(endpoint: Endpoint, key: paramiko.PKey, before: list[Known]) -> HostKeyError:
+    places = ", ".join(line.where for line in before)
+    return HostKeyError(
+        f"{endpoint.known_as} shows another {key.get_name()} key than before: {fingerprint(key)}",
+        f"somebody may be in between, or the board was set up anew; remove the old key ({places}; "
+        f"`ssh-keygen -R '{endpoint.known_as}' -f FILE`) only if you know why",
+    )
+
+
+def _lines_about(path: Path, names: list[str]) -> Iterator[Known]:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError as exc:
+        raise HostKeyError(f"`{path}` cannot be read: {exc.strerror}", "mend or remove that file") from exc
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#"):
+            continue
+        about = [_is_about(fields[0], name) for name in names]
+        if any(about) and (blob := _decoded(fields[2])):
+            yield Known(f"{path} line {number}", marker, fields[1], blob, about[0])
+
+
+def _is_about(patterns: str, name: str) -> bool:
+    """Return whether a comma-separated list of patterns, or one hashed name, means a host."""
+    if patterns.startswith("|1|"):
+        return _is_hash_of(patterns, name)
+    found = False
+    for pattern in patterns.split(","):
+        if _fits(pattern.removeprefix("!"), name):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _fits(pattern: str, name: str) -> bool:
+    # Not fnmatch: to it the brackets of `[host]:port` are a set of letters.
+    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(regex, name, re.IGNORECASE) is not None
+
+
+def _is_hash_of(hashed: str, name: str) -> bool:
+    salt, _, digest = hashed.removeprefix("|1|").partition("|")
+    key = _decoded(salt)
+    return key is not None and hmac.new(key, name.encode(), "sha1").digest() == _decoded(digest)
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # OpenSSH passes over such a line too
+        return None

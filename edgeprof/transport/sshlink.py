@@ -1,0 +1,215 @@
+"""An SSH connection up to the point where the board has shown its key: sockets, hops, handshake, signs of life."""
+
+import errno
+import logging
+import socket
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import paramiko
+
+from edgeprof.errors import LinkLost, TransportError
+from edgeprof.transport.hostkeys import Endpoint, known
+
+# paramiko's threads print tracebacks through this logger where nobody listens.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
+
+# Fastest first where the processor has AES instructions; boards without them negotiate the same and are slower.
+_CIPHERS = (
+    "aes128-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes256-gcm@openssh.com",
+    "aes256-ctr",
+)
+WINDOW_BYTES = 8 << 20
+_PACKET_BYTES = 1 << 15
+_JOIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long to wait for a link.
+
+    Attributes:
+        connect_s: For a connection and each step of its handshake.
+        dead_link_s: A link whose data stay unacknowledged so long is gone.
+        silent_s: A board whose SSH server says nothing for so long is gone, though something acknowledges for it: a
+            jump host does. A busy board may be slow to answer.
+        stall_s: A command that takes none of its input for so long is given up.
+    """
+
+    connect_s: float = 10.0
+    dead_link_s: float = 7.0
+    silent_s: float = 45.0
+    stall_s: float = 60.0
+
+
+class Watched:
+    """A socket for paramiko that fails once the other side has been silent for too long."""
+
+    def __init__(self, sock: Any, silent_s: float) -> None:  # noqa: ANN401 - a socket, or a channel used as one
+        self._sock = sock
+        self._silent_s = silent_s
+        self._heard_at = time.monotonic()
+        self.send = sock.send
+        self.close = sock.close
+        self.settimeout = sock.settimeout
+
+    @property
+    def _closed(self) -> bool:
+        """Say what paramiko asks of a socket when it ends its thread."""
+        return bool(getattr(self._sock, "_closed", getattr(self._sock, "closed", False)))
+
+    def recv(self, size: int) -> bytes:
+        """Return what came, as a socket does.
+
+        Raises:
+            TimeoutError: Nothing came for now.
+            OSError: Nothing came for so long that the board must be gone.
+        """
+        try:
+            data: bytes = self._sock.recv(size)
+        except TimeoutError:
+            silence_s = time.monotonic() - self._heard_at
+            if silence_s > self._silent_s:
+                raise OSError(errno.ETIMEDOUT, f"nothing was heard for {silence_s:.0f} s") from None
+            raise
+        self._heard_at = time.monotonic()
+        return data
+
+
+@contextmanager
+def lost_link(url: str) -> Iterator[None]:
+    """Turn whatever paramiko raises over a dead link into `LinkLost`."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (paramiko.SSHException, OSError, EOFError) as exc:
+        raise lost(url, str(exc)) from exc
+
+
+def lost(url: str, why: str) -> LinkLost:
+    """Return the error of a link that is gone."""
+    return LinkLost(
+        f"the link to {url} is gone: {why or 'it was closed or cut'}", "what finished is stored; run it again"
+    )
+
+
+def through(hop: paramiko.Transport, endpoint: Endpoint, deadlines: Deadlines) -> paramiko.Channel:
+    """Return a way through a jump host, to be used as a socket.
+
+    Raises:
+        TransportError: It cannot reach the endpoint, or may not forward.
+    """
+    try:
+        there = (endpoint.host, endpoint.port)
+        return hop.open_channel("direct-tcpip", there, ("127.0.0.1", 0), timeout=deadlines.connect_s)
+    except (paramiko.SSHException, OSError, EOFError) as exc:
+        raise TransportError(
+            f"the jump host cannot reach {endpoint.host}:{endpoint.port}: {exc}",
+            "is the board switched on and in the jump host's network, and may it forward (`AllowTcpForwarding`)?",
+        ) from exc
+
+
+def shut(transport: paramiko.Transport) -> None:
+    """Close a connection and wait for its threads. Never raises."""
+    with suppress(OSError, EOFError, paramiko.SSHException):
+        transport.close()
+    transport.packetizer.complete_handshake()  # else a timer lives on after a handshake that failed
+    if transport.ident is not None:
+        transport.join(_JOIN_S)
+
+
+def handshaken(endpoint: Endpoint, sock: paramiko.Channel | None, deadlines: Deadlines) -> paramiko.Transport:
+    """Return a connection whose host key is shown and not yet checked; nobody is logged in.
+
+    Args:
+        endpoint: Where.
+        sock: A way there through a jump host, if it needs one.
+        deadlines: How long to wait.
+
+    Raises:
+        TransportError: It cannot be reached or is no SSH server.
+        HostKeyError: A file of known hosts cannot be read.
+    """
+    kinds = {line.kind for line in known(endpoint)}
+    transport = paramiko.Transport(
+        Watched(sock or _connected(endpoint, deadlines), deadlines.silent_s),
+        default_window_size=WINDOW_BYTES,
+        default_max_packet_size=_PACKET_BYTES,
+    )
+    _prefer(transport, kinds)
+    transport.banner_timeout = transport.handshake_timeout = deadlines.connect_s
+    transport.auth_timeout = 3 * deadlines.connect_s  # a server that looks our name up takes its time
+    try:
+        transport.start_client(timeout=2 * deadlines.connect_s)
+        transport.get_remote_server_key()
+    except Exception as exc:  # paramiko passes on whatever its thread stumbled over
+        shut(transport)
+        raise _no_server(endpoint, exc) from exc
+    _keep_alive(transport, deadlines)
+    return transport
+
+
+def _prefer(transport: paramiko.Transport, kinds: set[str]) -> None:
+    """Choose quick ciphers, and ask for the kinds of key that are known already."""
+    options = transport.get_security_options()
+    options.ciphers = tuple(name for name in _CIPHERS if name in options.ciphers)
+    if "ssh-rsa" in kinds:  # one kind of key, signed in newer ways
+        kinds = kinds | {"rsa-sha2-512", "rsa-sha2-256"}
+    options.key_types = tuple(sorted(options.key_types, key=lambda kind: kind not in kinds))
+
+
+def _no_server(endpoint: Endpoint, exc: Exception) -> TransportError:
+    why = str(exc) or "it closed the connection"
+    return TransportError(
+        f"{endpoint.host}:{endpoint.port} answers, but not as an SSH server does: {why}",
+        "is that port an SSH server's, and is it not overloaded? `ssh -v` to it says more",
+    )
+
+
+def _keep_alive(transport: paramiko.Transport, deadlines: Deadlines) -> None:
+    """Ask the server for a sign of life whenever nothing was sent for a while.
+
+    `Transport.set_keepalive` wants no answer, so that behind a jump host it finds nothing.
+    """
+    reference = weakref.ref(transport)
+    message = paramiko.Message()
+    message.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
+    message.add_string("keepalive@openssh.com")
+    message.add_boolean(True)  # noqa: FBT003 - it wants an answer
+
+    def ask() -> None:
+        alive = reference()
+        if alive is not None and alive.clear_to_send.is_set():  # else this, the reading thread, would wait for itself
+            alive._send_user_message(message)  # `global_request` would wait for the answer
+
+    transport.packetizer.set_keepalive(min(deadlines.dead_link_s, deadlines.silent_s) / 3, ask)
+
+
+def _connected(endpoint: Endpoint, deadlines: Deadlines) -> socket.socket:
+    where = f"{endpoint.host}:{endpoint.port}"
+    try:
+        sock = socket.create_connection((endpoint.host, endpoint.port), timeout=deadlines.connect_s)
+    except (socket.gaierror, UnicodeError) as exc:
+        raise TransportError(
+            f"unknown host: `{endpoint.host}`", "is the name right, and the board in this network?"
+        ) from exc
+    except ConnectionRefusedError as exc:
+        hint = "is the SSH server running there? `sudo systemctl enable --now ssh` on the board"
+        raise TransportError(f"{where} refuses connections", hint) from exc
+    except TimeoutError as exc:
+        hint = "is it switched on, and in this network? `ping` it"
+        raise TransportError(f"{where} does not answer within {deadlines.connect_s:g} s", hint) from exc
+    except (OSError, OverflowError) as exc:
+        raise TransportError(f"{where} cannot be reached: {exc}", "is there a route to it? `ping` it") from exc
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # without it a command costs 44 ms instead of 3
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(deadlines.dead_link_s * 1000))
+    return sock

@@ -24,7 +24,9 @@ PAIRS = 7
 
 
 def main() -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         env = environment(Path(folder))
         help_against_empty_typer(Path(folder), env)
@@ -100,9 +102,22 @@ def vendor_p05_ms(folder: Path) -> float:
 
 
 def our_p05_ms(env: dict[str, str]) -> float:
-    command = [str(BIN / "edgeprof"), "profile", str(model(env)), "-d", "local", "--launches", "1", "--runs", "1500", "--json"]
+    command = [
+        str(BIN / "edgeprof"),
+        "profile",
+        str(model(env)),
+        "-d",
+        "local",
+        "--launches",
+        "1",
+        "--runs",
+        "1500",
+        "--json",
+    ]
     run = json.loads(subprocess.run(command, env=env, capture_output=True, check=True).stdout)["items"][0]
-    shown = subprocess.run([str(BIN / "edgeprof"), "run", "show", run["run_id"], "--json"], env=env, capture_output=True, check=True)
+    shown = subprocess.run(
+        [str(BIN / "edgeprof"), "run", "show", run["run_id"], "--json"], env=env, capture_output=True, check=True
+    )
     samples = json.loads(shown.stdout)["items"][0]["launches"][0]["latency_ns"]
     return float(np.percentile(samples, 5)) / 1e6
 
@@ -112,15 +127,23 @@ def installed_size() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         site = next(Path(folder).glob("lib/python*/site-packages"))
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), str(ROOT)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), str(ROOT)], check=True
+        )
         total = sum(path.stat().st_size for path in site.rglob("*") if path.is_file() and path.suffix != ".pyc")
-        own = sum(path.stat().st_size for path in (site / "edgeprof").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    print(f"installed size of the core: {total / 1e6:.0f} MB without .pyc, of which edgeprof {own / 1e6:.1f} MB ({sysconfig.get_platform()})")
+        own = sum(
+            path.stat().st_size for path in (site / "edgeprof").rglob("*") if path.is_file() and path.suffix != ".pyc"
+        )
+    print(
+        f"installed size of the core: {total / 1e6:.0f} MB without .pyc, of which edgeprof {own / 1e6:.1f} MB ({sysconfig.get_platform()})"
+    )
 
 
 def show(what: str, values: list[float], wanted: str) -> None:
     ordered = sorted(values)
-    print(f"{what}: median {statistics.median(ordered):.3f}, {ordered[0]:.3f} to {ordered[-1]:.3f}, {len(ordered)} pairs; wanted {wanted}")
+    print(
+        f"{what}: median {statistics.median(ordered):.3f}, {ordered[0]:.3f} to {ordered[-1]:.3f}, {len(ordered)} pairs; wanted {wanted}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,246 @@
+"""The main job as a user does it: the command line, a real sshd, real runtimes, real models."""
+
+import json
+import os
+import signal
+import time
+
+import jsonschema
+import numpy as np
+import pytest
+
+from edgeprof.report.document import schema
+
+QUICK = ("--launches", "2", "--runs", "70")
+
+
+@pytest.fixture
+def tflite(cli, example):
+    """The example model as an int8 `.tflite`, made by the command line."""
+    made = cli(
+        "compress", example / "fashion_cnn.keras", "-r", "int8", "--calibration", example / "calibration.npz", "-o", "b"
+    )
+    assert made.code == 0, made.err
+    return cli.folder / "b" / "fashion_cnn-int8.tflite"
+
+
+@pytest.mark.tensorflow
+def test_a_keras_model_gives_latency_memory_and_accuracy_on_a_board_over_ssh(cli, board, example):
+    data = ("--calibration", example / "calibration.npz", "--eval", example / "test.npz")
+
+    setup = cli("device", "setup", "board")
+    done = cli(
+        "profile", example / "fashion_cnn.keras", "-d", "board", "-r", "fp32", "-r", "int8", *data, *QUICK, "--json"
+    )
+
+    assert setup.code == 0, setup.err
+    assert done.code == 0, done.err
+    document = done.json()
+    jsonschema.validate(document, schema())
+    fp32, int8 = document["items"]
+    assert (fp32["artifact"]["recipe"], int8["artifact"]["recipe"]) == ("fp32", "int8")
+    for run in (fp32, int8):
+        metrics = {(m["name"], m["statistic"]): m for m in run["metrics"]}
+        assert run["status"] == "complete"
+        assert run["golden"]["passed"]
+        assert run["accelerator"] == "cpu"
+        assert run["runtime"]["name"] == "litert"
+        assert metrics["latency_ns", "median"]["point"] > 0
+        assert metrics["latency_ns", "median"]["n_launches"] == 2
+        assert metrics["latency_ns", "p99"]["not_measured"] == "too_few_samples"
+        assert metrics["peak_rss_bytes", "median"]["point"] > 1_000_000
+        assert metrics["top1_ratio", "share"]["point"] > 0.8
+        assert metrics["top1_ratio", "share"]["n_samples"] == len(np.load(example / "test.npz")["y"])
+    drop = next(m for m in fp32["metrics"] if m["name"] == "drop_points")
+    assert abs(drop["point"]) <= 0.2
+
+
+@pytest.mark.tensorflow
+def test_setup_done_again_pushes_nothing(cli, board):
+    first = cli("device", "setup", "board", "--json").json()["items"][0]
+    again = cli("device", "setup", "board", "--json").json()["items"][0]
+
+    assert first["pushed_bytes"] > 1_000_000
+    assert again["pushed_bytes"] == 0
+    assert again["empty_call_ns"] > 0
+
+
+def test_the_other_runtime_runs_too(cli, board):
+    done = cli("device", "setup", "board", "--runtime", "tflite-runtime", "--json")
+
+    if "Python" in done.err:
+        pytest.skip("tflite-runtime has no wheel for this Python")
+    assert done.code == 0, done.err
+    assert done.json()["items"][0]["runtime"]["name"] == "tflite-runtime"
+
+
+@pytest.mark.tensorflow
+def test_several_threads_are_several_cells_of_one_table(cli, tflite):
+    done = cli("profile", tflite, "--threads", "1", "--threads", "2", *QUICK)
+
+    assert done.code == 0, done.err
+    assert "provisional (1 of 2 launches, no interval yet)" in done.err
+    lines = [line for line in done.out.splitlines() if line.startswith("local")]
+    assert len(lines) == 2
+    assert "CPU only" in done.out
+
+
+@pytest.mark.tensorflow
+def test_stored_runs_are_listed_shown_exported_and_removed(cli, tflite):
+    run_id = cli("profile", tflite, *QUICK, "--json").json()["items"][0]["run_id"]
+
+    listed = cli("run", "list")
+    shown = cli("run", "show", run_id[:4])
+    exported = cli("run", "export", run_id, "-o", "run.json")
+    removed = cli("run", "remove", run_id)
+
+    assert run_id in listed.out
+    assert "golden vectors" in shown.out
+    assert exported.code == 0
+    document = json.loads((cli.folder / "run.json").read_text())
+    jsonschema.validate(document, schema())
+    assert len(document["items"][0]["launches"][0]["latency_ns"]) == 70
+    assert removed.out.strip() == f"removed {run_id}"
+    assert run_id not in cli("run", "list").out
+
+
+@pytest.mark.tensorflow
+def test_ctrl_c_loses_no_finished_launch(cli, tflite):
+    process = cli.start("profile", tflite, "--launches", "500", "--runs", "500")
+    for line in process.stderr:
+        if "provisional" in line:
+            break
+    time.sleep(1)
+
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "what was finished is stored" in err
+    assert "Traceback" not in err
+    row = cli("run", "list", "--json").json()["items"][0]
+    assert row["status"] == "interrupted"
+    assert row["n_launches"] >= 1
+
+
+@pytest.mark.tensorflow
+def test_a_killed_host_leaves_nothing_running_and_its_launches_stored(cli, tflite):
+    process = cli.start("profile", tflite, "--launches", "500", "--runs", "500")
+    for line in process.stderr:
+        if "provisional" in line:
+            break
+
+    process.kill()
+    process.communicate(timeout=60)
+
+    row = cli("run", "list", "--json").json()["items"][0]
+    assert (row["status"], row["n_launches"] >= 1) == ("interrupted", True)
+    assert eventually(lambda: not agents_of(cli))
+
+
+@pytest.mark.tensorflow
+def test_a_second_host_is_told_who_has_the_board(cli, tflite):
+    process = cli.start("profile", tflite, "--launches", "500", "--runs", "500")
+    for line in process.stderr:
+        if "provisional" in line:
+            break
+
+    second = cli("profile", tflite, *QUICK)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert second.code == 1
+    assert "error: `local` is in use by " in second.err
+    assert "hint: two measurements at once would spoil each other: wait until it is done" in second.err
+
+
+@pytest.mark.tensorflow
+def test_real_models_have_their_known_accuracy_on_both_runtimes(cli, data, cache_dir):
+    evaluation = data / "eval" / "cifar10_test500_lossless.npz"
+    models = [
+        data / "models/mlperf_tiny" / name for name in ("pretrainedResnet.tflite", "pretrainedResnet_quant.tflite")
+    ]
+
+    for runtime in ("litert", "tflite-runtime"):
+        done = cli(
+            "profile", *models, "--runtime", runtime, "--eval", evaluation, "--launches", "1", "--runs", "5", "--json"
+        )
+        if "Python" in done.err and runtime == "tflite-runtime":
+            pytest.skip("tflite-runtime has no wheel for this Python")
+        assert done.code == 0, done.err
+        floats, quantised = (accuracy(run) for run in done.json()["items"])
+        assert floats == pytest.approx(0.890, abs=0.0021)
+        assert quantised == pytest.approx(0.884, abs=0.0061)
+
+
+@pytest.mark.tensorflow
+def test_our_own_int8_of_resnet_8_keeps_its_accuracy(cli, data):
+    folder = data / "models/mlperf_tiny"
+    options = (
+        "--calibration",
+        data / "eval/cifar10_calib1000_train.npz",
+        "--eval",
+        data / "eval/cifar10_test500_lossless.npz",
+    )
+
+    done = cli(
+        "profile",
+        folder / "pretrainedResnet.h5",
+        "-r",
+        "fp32",
+        "-r",
+        "int8",
+        *options,
+        "-k",
+        "1",
+        "--runs",
+        "5",
+        "--json",
+    )
+
+    assert done.code == 0, done.err
+    fp32, int8 = done.json()["items"]
+    assert accuracy(fp32) == pytest.approx(0.890, abs=0.0021)
+    assert accuracy(int8) == pytest.approx(0.88, abs=0.011)
+
+
+def test_a_stateful_model_starts_each_sample_fresh_on_both_runtimes(cli, data, tmp_path):
+    model = data / "models/tflm/trained_lstm.tflite"
+    sample = np.random.default_rng(1).random((1, 28, 28), dtype=np.float32)
+    np.savez(tmp_path / "same.npz", x=np.repeat(sample, 20, axis=0), y=np.zeros(20, dtype=np.int64))
+
+    for runtime in ("litert", "tflite-runtime"):
+        done = cli(
+            "profile", model, "--runtime", runtime, "--eval", tmp_path / "same.npz", "-k", "1", "--runs", "3", "--json"
+        )
+        if "Python" in done.err and runtime == "tflite-runtime":
+            pytest.skip("tflite-runtime has no wheel for this Python")
+        assert done.code == 0, done.err
+        # The same sample twenty times: with state left over the answers would differ.
+        assert accuracy(done.json()["items"][0]) in (0.0, 1.0)
+
+
+def accuracy(run: dict) -> float:
+    return next(m["point"] for m in run["metrics"] if m["name"] == "top1_ratio")
+
+
+def agents_of(cli) -> list[str]:
+    home = cli.env["HOME"]
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if home.encode() in file.read():
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def eventually(condition, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,67 @@
+"""What a plan may hold, and which cores a word names on which board."""
+
+import pytest
+
+from edgeprof.errors import UsageError
+from edgeprof.profile.request import ProfileRequest, check, parse_cpus, resolve_cpus
+from edgeprof.records import Artifact, RunPlan
+
+ALIKE = ((0, 1024), (1, 1024), (2, 1024), (3, 1024))
+BIG_LITTLE = ((0, 446), (1, 446), (2, 1024), (3, 1024))
+
+
+@pytest.mark.parametrize(("text", "cores"), [("0", (0,)), ("0-3", (0, 1, 2, 3)), ("2,0", (0, 2)), ("0-1,3", (0, 1, 3))])
+def test_cores_are_named_like_a_cpuset(text, cores):
+    assert parse_cpus(text) == cores
+
+
+@pytest.mark.parametrize("text", ["", "x", "3-1", "1-", "-1", "0,,1", "99999"])
+def test_what_names_no_cores_is_refused(text):
+    with pytest.raises(UsageError, match="names no cores") as caught:
+        parse_cpus(text)
+
+    assert caught.value.hint == "write `all`, `big`, `little`, `0-3` or `0,2`"
+
+
+def test_all_means_no_limit():
+    assert resolve_cpus("all", ALIKE, "pi5") is None
+
+
+def test_big_and_little_are_told_by_capacity():
+    assert resolve_cpus("big", BIG_LITTLE, "rock") == (2, 3)
+    assert resolve_cpus("little", BIG_LITTLE, "rock") == (0, 1)
+
+
+def test_a_board_of_equal_cores_has_no_big_ones():
+    with pytest.raises(UsageError, match="the cores of `pi5` are all alike"):
+        resolve_cpus("big", ALIKE, "pi5")
+
+
+def test_a_core_that_the_board_lacks_is_named():
+    with pytest.raises(UsageError, match="`pi5` has no core 4") as caught:
+        resolve_cpus("2-5", ALIKE, "pi5")
+
+    assert caught.value.hint == "it has cores 0-3"
+
+
+def test_cells_hold_artifacts_next_to_one_another():
+    a, b = (Artifact(None, name * 64, 1, "m", name, (), ()) for name in "ab")
+    request = ProfileRequest((a, b), threads=(1, 4), cpus=("all",))
+
+    cells = [(artifact.recipe, plan.threads) for artifact, plan in request.cells()]
+
+    assert cells == [("a", 1), ("b", 1), ("a", 4), ("b", 4)]
+
+
+@pytest.mark.parametrize(
+    ("plan", "threads", "words"),
+    [
+        (RunPlan(launches=0), (1,), "--launches 0 is out of range"),
+        (RunPlan(runs=0), (1,), "--runs 0 is out of range"),
+        (RunPlan(), (0,), "--threads 0 is out of range"),
+        (RunPlan(), (100_000,), "--threads 100000 is out of range"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(plan, threads, words):
+    with pytest.raises(UsageError, match=words):
+        check(ProfileRequest((), plan, threads))

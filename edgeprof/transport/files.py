@@ -25,7 +25,8 @@ _HASH_BYTES_PER_S = 2_000_000
 Sent = Callable[[int, int], None]
 
 # $1 destination, $2 size. Reads the SHA-256, prints one line, reads one (`append` or `fresh`), then the bytes.
-# They are hashed on their way to the file: one that is bigger than the memory would cost as much to read again.
+# OpenSSL first: with the processor's own instructions it hashes four times as fast as coreutils. `tee` into the hash
+# costs more than hashing the file from the page cache afterwards, and would not see what is really in the file.
 _PUSH = r"""
 LC_ALL=C; export LC_ALL
 dest=$1; case $dest in "~/"*) dest=$HOME/${dest#"~/"} ;; -*) dest=./$dest ;; esac
@@ -33,13 +34,14 @@ folder=$(dirname "$dest")
 free() { df -Pk "$folder" 2>/dev/null | awk 'NR == 2 {printf "%.0f", $4 * 1024}'; }
 fail() { echo "error $1 $(free) $2"; exit 0; }
 size() { if [ -f "$1" ]; then wc -c < "$1" 2>/dev/null | tr -d ' '; else echo 0; fi; }
-if command -v sha256sum; then hash() { sha256sum | cut -d' ' -f1; }
-elif busybox sha256sum; then hash() { busybox sha256sum | cut -d' ' -f1; }
-elif toybox sha256sum; then hash() { toybox sha256sum | cut -d' ' -f1; }
+if command -v openssl; then hash() { openssl dgst -sha256 -r < "$1" | cut -d' ' -f1; }
+elif command -v sha256sum; then hash() { sha256sum < "$1" | cut -d' ' -f1; }
+elif busybox sha256sum; then hash() { busybox sha256sum < "$1" | cut -d' ' -f1; }
+elif toybox sha256sum; then hash() { toybox sha256sum < "$1" | cut -d' ' -f1; }
 elif command -v python3; then hash() { python3 -c 'import hashlib, sys
 digest = hashlib.sha256()
 for block in iter(lambda: sys.stdin.buffer.read(1 << 18), b""): digest.update(block)
-print(digest.hexdigest())'; }
+print(digest.hexdigest())' < "$1"; }
 else no_hash=yes
 fi < /dev/null > /dev/null 2>&1
 read -r want || exit 0
@@ -47,22 +49,20 @@ part=$dest.$(printf %.12s "$want").part
 [ "$no_hash" ] && fail hash sha256sum
 mkdir -p "$folder" 2>/dev/null || fail write "$folder"
 [ -d "$dest" ] && fail folder "$dest"
-[ -f "$dest" ] && [ "$(size "$dest")" = "$2" ] && [ "$(hash < "$dest")" = "$want" ] && { echo have; exit 0; }
+[ -f "$dest" ] && [ "$(size "$dest")" = "$2" ] && [ "$(hash "$dest" 2>/dev/null)" = "$want" ] && { echo have; exit 0; }
 there=$(size "$part")
-if [ "$there" -gt 0 ]; then echo "part $there $(hash < "$part")"; else echo "part 0 -"; fi
+if [ "$there" -gt 0 ]; then echo "part $there $(hash "$part")"; else echo "part 0 -"; fi
 read -r answer || exit 0
 [ "$answer" = append ] || { : > "$part"; } 2>/dev/null || fail write "$part"
 [ "$answer" = append ] || there=0
 room=$(free)
 [ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error write $room $dest"; rm -f "$part"; exit 0; }
-if [ "$there" -gt 0 ]; then got=$({ cat "$part"; tee -a "$part" 2>/dev/null; } | hash)
-else got=$(tee "$part" 2>/dev/null | hash); fi
+cat >> "$part" 2>/dev/null || { echo "error write $(free) $part"; rm -f "$part"; exit 0; }
+# The link was cut, and what came stays for the next try. A damaged part stays as well: it may be another session's
+# that is under way, and nobody goes on with it.
 there=$(size "$part")
-# All came and not all could be written; or the link was cut, and what came stays for the next try.
-[ "$there" -lt "$2" ] && [ "$got" = "$want" ] && { echo "error write $(free) $part"; rm -f "$part"; exit 0; }
 [ "$there" -lt "$2" ] && { echo "short $there"; exit 0; }
-# A damaged part stays as well: it may be another session's that is under way, and nobody goes on with it.
-[ "$got" = "$want" ] && [ "$there" = "$2" ] || { echo damaged; exit 0; }
+[ "$there" = "$2" ] && [ "$(hash "$part")" = "$want" ] || { echo damaged; exit 0; }
 mv -f "$part" "$dest" 2>/dev/null || fail write "$dest"
 echo "done"
 """
@@ -223,7 +223,9 @@ def _check(line: str, dest: str, total: int) -> None:
 def _refused(line: str, dest: str, total: int) -> DeviceError:
     _, what, free, where = line.split(" ", 3)
     if what == "hash":
-        return DeviceError("the board has no sha256sum, busybox, toybox or python3", "install one: pushes are checked")
+        return DeviceError(
+            "the board has no openssl, sha256sum, busybox, toybox or python3", "install one: pushes are checked"
+        )
     if what == "folder":
         return DeviceError(f"`{dest}` is a folder on the board", "give the file's own path")
     if free.isdigit() and int(free) < total:

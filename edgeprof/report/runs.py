@@ -4,21 +4,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from edgeprof import units
 from edgeprof.errors import UsageError
-from edgeprof.profile import Failure
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.document import document, estimates, row_item, run_item
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.store import RunRow
 
+if TYPE_CHECKING:
+    from edgeprof.profile import Failure
+
 _UNIT = {"_ns": units.duration, "_bytes": units.size, "_ratio": units.percent, "_points": units.points}
 
 
-def print_outcome(runs: Sequence[RunResult], failures: Sequence[Failure], *, as_json: bool) -> None:
+def print_outcome(runs: Sequence[RunResult], failures: Sequence["Failure"], *, as_json: bool) -> None:
     """Print the cells of a profile, or their JSON."""
     if as_json:
         write(outcome_document(runs, failures))
@@ -32,7 +35,7 @@ def print_outcome(runs: Sequence[RunResult], failures: Sequence[Failure], *, as_
         out.print(f"\nevery sample: edgeprof run show {shown[0].run_id}", markup=False)
 
 
-def outcome_document(runs: Sequence[RunResult], failures: Sequence[Failure]) -> str:
+def outcome_document(runs: Sequence[RunResult], failures: Sequence["Failure"]) -> str:
     """Return the runs as a document that names failures besides."""
     text = document("runs", [run_item(run) for run in runs])
     if not failures:

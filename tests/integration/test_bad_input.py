@@ -55,6 +55,26 @@ def test_an_unknown_host_is_told_apart_from_a_silent_one(cli):
     refused(done, 1, "error: unknown host: `no-such-host.invalid`", "hint: ")
 
 
+def test_no_route_to_a_board_is_told_apart_too(cli):
+    command = ["unshare", "--net", "--map-root-user", *cli.command("device", "add", "pi5", "ssh://pi@192.0.2.10")]
+
+    done = subprocess.run(command, env=cli.env, capture_output=True, text=True, check=False)
+
+    if "unshare" in done.stderr:
+        pytest.skip("no network namespace of our own here")
+    assert done.returncode == 1
+    assert "error: 192.0.2.10:22 cannot be reached: " in done.stderr
+    assert "Network is unreachable" in done.stderr
+    assert "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_host_name_that_is_none_is_refused(cli):
+    done = cli("device", "add", "pi5", f"ssh://pi@{'a' * 80}")
+
+    refused(done, 1, "error: unknown host: `aaa", "hint: ")
+
+
 def test_a_port_where_nobody_listens_is_named(cli):
     from tests.sshd import free_port
 

@@ -1,0 +1,144 @@
+"""`compress` and `reference`: from a Keras model to artifacts, and to what they are compared with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgeprof.analysis.numbers import Array
+from edgeprof.compress.artifacts import copy_out, describe, keep, load_cached
+from edgeprof.compress.cache import content_sha256, move, partial, place
+from edgeprof.compress.calibration import check_calibration
+from edgeprof.compress.child import WORKER, require_extra, run_child
+from edgeprof.compress.inspection import check_model
+from edgeprof.compress.jobs import Job, Line
+from edgeprof.compress.recipes import Recipe, find_recipes
+from edgeprof.compress.request import CompressRequest
+from edgeprof.errors import UsageError
+from edgeprof.records import Artifact, Reference
+from edgeprof.targets import did_you_mean
+
+Progress = Callable[[str, float | None], None]
+_IO = ("int8", "float")
+
+
+def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
+    """Return an artifact for each recipe, out of the cache where nothing has changed.
+
+    Args:
+        request: What to make.
+        progress: Told what goes on and how far it is, 0 to 1, or `None` where nobody knows.
+
+    Raises:
+        UsageError: A recipe is unknown, calibration data are missing, or the `compress` extra is not installed.
+        ModelError: The model or its data are at fault, or the converter failed.
+    """
+    recipes = find_recipes(request.recipes)
+    _check(request, recipes)
+    parent = content_sha256(request.model)
+    places = {recipe.name: _place(request, parent, recipe) for recipe in recipes}
+    missing = [recipe for recipe in recipes if load_cached(places[recipe.name]) is None]
+    if missing:
+        _convert(request, parent, {recipe.name: places[recipe.name] for recipe in missing}, progress)
+    # What is the same file under another name was converted under that one.
+    made = [replace(_cached(places[recipe.name]), model=_stem(request.model)) for recipe in recipes]
+    return [copy_out(artifact, request.out) for artifact in made] if request.out else made
+
+
+def reference(request: CompressRequest, x: Array, x_sha256: str, progress: Progress) -> Reference:
+    """Return the float Keras model's outputs on samples `x`, `(n, …)`, whose hash is `x_sha256`.
+
+    Raises:
+        UsageError: The `compress` extra is not installed.
+        ModelError: The model is at fault, or `x` does not fit it.
+    """
+    check_model(request.model)
+    parent = content_sha256(request.model)
+    target = place("references", parent, x_sha256, request.trust_model)
+    if not (target / "reference.npy").is_file():
+        require_extra()
+        with partial(target) as folder:
+            made = folder / "made"
+            made.mkdir()
+            np.save(folder / "x.npy", x)
+            job = Job(
+                "reference",
+                str(request.model.absolute()),
+                str(made),
+                trust_model=request.trust_model,
+                data=str(folder / "x.npy"),
+            )
+            run_child(WORKER, job, lambda line: progress(line.text, line.fraction))
+            move(made, target)
+    return Reference(target / "reference.npy", parent)
+
+
+def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:
+    check_model(request.model)
+    if request.io not in _IO:
+        hint = f"{did_you_mean(request.io, _IO)}known: {', '.join(_IO)}"
+        raise UsageError(f"unknown kind of inputs and outputs: `{request.io}`", hint)
+    if request.calibration_samples < 1:
+        raise UsageError(f"{request.calibration_samples} calibration samples are none", "use at least 1")
+    needy = [recipe.name for recipe in recipes if recipe.calibrated]
+    if needy and request.calibration is None:
+        raise UsageError(
+            f"{' and '.join(needy)} of `{request.model}` needs representative data",
+            "add `--calibration data.npz`: some 100 to 500 inputs as the model will see them",
+        )
+    if request.calibration is not None:
+        check_calibration(request.calibration, request.preprocessing)
+
+
+def _place(request: CompressRequest, parent: str, recipe: Recipe) -> Path:
+    # Golden inputs come from the calibration data, so these count for every recipe.
+    calibration = request.calibration and content_sha256(request.calibration)
+    options = (request.preprocessing, request.calibration_samples, request.trust_model)
+    io = request.io if recipe.integer_io else None
+    return place("artifacts", parent, recipe.name, io, calibration, *options)
+
+
+def _convert(request: CompressRequest, parent: str, places: dict[str, Path], progress: Progress) -> None:
+    """Convert to every recipe in `places` in one child, keeping each as soon as it is ready."""
+    require_extra()
+    progress("starting TensorFlow", None)
+    with partial(next(iter(places.values()))) as folder:
+
+        def heard(line: Line) -> None:
+            if line.kind == "made":
+                made = folder / line.text
+                artifact = describe(
+                    made / "model.tflite", model=_stem(request.model), recipe=line.text, parent_sha256=parent
+                )
+                keep(made, places[line.text], replace(artifact, warnings=line.warnings))
+            else:
+                progress(line.text, line.fraction)
+
+        run_child(WORKER, _job(request, folder, tuple(places)), heard)
+
+
+def _job(request: CompressRequest, folder: Path, recipes: tuple[str, ...]) -> Job:
+    return Job(
+        "convert",
+        str(request.model.absolute()),
+        str(folder),
+        recipes=recipes,
+        calibration=str(request.calibration.absolute()) if request.calibration else None,
+        preprocessing=request.preprocessing,
+        calibration_samples=request.calibration_samples,
+        io=request.io,
+        trust_model=request.trust_model,
+    )
+
+
+def _cached(folder: Path) -> Artifact:
+    found = load_cached(folder)
+    if found is None:
+        raise UsageError(f"the cache at `{folder}` was emptied meanwhile", "run the command again")
+    return found
+
+
+def _stem(model: Path) -> str:
+    path = model.absolute()
+    return path.name if path.is_dir() else path.stem

@@ -1,0 +1,82 @@
+"""From a SavedModel to `.tflite` bytes, by TensorFlow's converter. Child only."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgeprof.analysis.flatbuffer import ModelFile
+from edgeprof.analysis.numbers import Array
+from edgeprof.compress.recipes import Recipe
+from edgeprof.errors import ModelError
+from edgeprof.records import TensorSpec
+
+_UNSUPPORTED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+
+
+def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None, integer_io: bool) -> bytes:
+    """Return the `.tflite` that `recipe` makes of a SavedModel.
+
+    Args:
+        saved: Folder of the SavedModel, batch 1.
+        recipe: What to make.
+        calibration: For recipes that need it, samples `(n, *shape without batch)` by the input's name.
+        integer_io: Inputs and outputs become int8, for recipes that can.
+
+    Raises:
+        ModelError: The converter cannot; names the ops where it does.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
+    converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, name) for name in recipe.op_sets]
+    if recipe.optimise:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # Per-channel Dense layers need an op version that tflite-runtime 2.14 refuses.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    converter.target_spec.supported_types = [getattr(tf, name) for name in recipe.weights]
+    if recipe.calibrated and calibration is not None:
+        converter.representative_dataset = lambda: _samples(calibration)
+    if recipe.integer_io and integer_io:
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        return bytes(converter.convert())
+    except Exception as exc:
+        raise _failed(recipe, str(exc)) from exc
+
+
+def left_float(found: ModelFile, recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    """Return a warning where an integer recipe left ops in floating point."""
+    if not recipe.calibrated or not found.float_ops:
+        return ()
+    names = ", ".join(found.float_ops)
+    return (
+        (
+            "float_ops",
+            f"these ops stayed in floating point: {names}; accelerators and int8-only boards cannot run them",
+        ),
+    )
+
+
+def by_name(inputs: Sequence[TensorSpec], arrays: Sequence[Array]) -> dict[str, Array]:
+    """Return the arrays by their inputs' names, as the converter wants them."""
+    return {spec.name: array for spec, array in zip(inputs, arrays, strict=True)}
+
+
+def _samples(calibration: dict[str, Array]) -> Iterator[dict[str, Array]]:
+    count = min(len(array) for array in calibration.values())
+    for i in range(count):
+        yield {name: array[i : i + 1] for name, array in calibration.items()}
+
+
+def _failed(recipe: Recipe, text: str) -> ModelError:
+    ops = sorted(set(_UNSUPPORTED.findall(text)))
+    if ops:
+        return ModelError(
+            f"{recipe.name}: LiteRT has no op for {', '.join(f'`{op}`' for op in ops)}",
+            "replace the layers that use them, or fix sizes that are computed from the input",
+        )
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    why = next((line for line in lines if "error" in line.lower()), lines[0] if lines else "it says nothing")
+    return ModelError(
+        f"{recipe.name}: the converter failed: {why[:400]}", "try another recipe: `fp32` asks least of it"
+    )

@@ -1,0 +1,74 @@
+"""What host and child tell one another: a job on the way in, lines of JSON on the way back."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child has to do; paths are strings, for they travel as JSON.
+
+    Attributes:
+        kind: `convert`, `reference` or `golden`.
+        model: The model file or folder.
+        folder: Where results go; for `convert`, a folder a recipe.
+        recipes: Names of recipes to convert to.
+        calibration: Representative data, or `None`.
+        preprocessing: As `CompressRequest`.
+        calibration_samples: As `CompressRequest`.
+        io: As `CompressRequest`.
+        trust_model: As `CompressRequest`.
+        data: For `reference`: a `.npy` of samples.
+    """
+
+    kind: str
+    model: str
+    folder: str
+    recipes: tuple[str, ...] = ()
+    calibration: str | None = None
+    preprocessing: str | None = None
+    calibration_samples: int = 0
+    io: str = "int8"
+    trust_model: bool = False
+    data: str | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the job for the child."""
+        path.write_text(json.dumps(asdict(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line from the child.
+
+    Attributes:
+        kind: `progress`, `made`, `model_error` or `usage_error`.
+        text: What goes on, the name of the recipe that is ready, or the error's message.
+        fraction: How far all of it is, 0 to 1, or `None`.
+        hint: The error's hint.
+        warnings: Pairs of code and text about what was made.
+    """
+
+    kind: str
+    text: str
+    fraction: float | None = None
+    hint: str | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+def read_job(path: Path) -> Job:
+    """Return the job in a file the host wrote."""
+    fields = json.loads(path.read_text())
+    return Job(**{**fields, "recipes": tuple(fields["recipes"])})
+
+
+def format_line(line: Line) -> bytes:
+    """Return a line as the child writes it."""
+    return json.dumps(asdict(line)).encode() + b"\n"
+
+
+def parse_line(raw: str) -> Line:
+    """Return a line as the host reads it."""
+    fields = json.loads(raw)
+    return Line(**{**fields, "warnings": tuple((code, text) for code, text in fields["warnings"])})

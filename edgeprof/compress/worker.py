@@ -1,0 +1,124 @@
+"""The child that loads a Keras model with TensorFlow: `python -m edgeprof.compress.worker JOB`.
+
+It converts to every recipe of a job, or computes the float model's outputs. TensorFlow takes seconds to start and
+its converter can crash; neither happens in the host's process.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeprof.analysis.flatbuffer import read_model
+from edgeprof.analysis.numbers import Array, sqnr_db
+from edgeprof.compress.calibration import fitted, load_calibration
+from edgeprof.compress.converting import by_name, convert, left_float
+from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
+from edgeprof.compress.jobs import Job, Line
+from edgeprof.compress.program import Program, load_program, run_program, save_program
+from edgeprof.compress.recipes import Recipe, find_recipes
+from edgeprof.compress.speaking import Say, serve
+
+# A float conversion differs from Keras by rounding only: 100 dB and more; a dropped setting of a layer by far more.
+_PARITY_DB = 40.0
+_PIXELS = 255.0
+
+
+def run(job: Job, say: Say) -> None:
+    """Do a job of kind `convert` or `reference`; results are files in its folder.
+
+    Raises:
+        ModelError: The model or its data are at fault.
+        UsageError: The calibration data cannot be read.
+    """
+    name = Path(job.model).name
+    say(Line("progress", f"loading {name}"))
+    program = load_program(Path(job.model), trust=job.trust_model)
+    if job.kind == "reference":
+        say(Line("progress", f"running {name} in floating point"))
+        _reference(program, job)
+    else:
+        _convert_all(program, job, say)
+
+
+def _reference(program: Program, job: Job) -> None:
+    x = np.load(str(job.data), allow_pickle=False)
+    outputs = run_program(program, [fitted(x, program.inputs[0], "the evaluation set")])
+    np.save(Path(job.folder) / "reference.npy", outputs[0].reshape(len(x), -1).astype(np.float32))
+
+
+def _convert_all(program: Program, job: Job, say: Say) -> None:
+    calibration = _calibration(program, job)
+    golden = [a[:SAMPLES] for a in calibration] if calibration else _random(program)
+    expected = run_program(program, golden)
+    saved = Path(job.folder) / "saved_model"
+    save_program(program, saved)
+    for i, recipe in enumerate(find_recipes(job.recipes)):
+        say(Line("progress", f"converting {Path(job.model).name} to {recipe.name}", i / len(job.recipes)))
+        samples = by_name(program.inputs, calibration) if calibration else None
+        content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8")
+        folder = Path(job.folder) / recipe.name
+        folder.mkdir()
+        (folder / "model.tflite").write_bytes(content)
+        warnings = _check(folder, recipe, _in_file_order(program, golden, folder), expected)
+        say(Line("made", recipe.name, (i + 1) / len(job.recipes), warnings=warnings))
+
+
+def _calibration(program: Program, job: Job) -> tuple[Array, ...] | None:
+    if job.calibration is None:
+        return None
+    return load_calibration(Path(job.calibration), job.preprocessing, program.inputs, job.calibration_samples)
+
+
+def _random(program: Program) -> list[Array]:
+    """Return random inputs in the range the model's own first layers suggest."""
+    first = [type(layer).__name__ for layer in getattr(program.owner, "layers", [])[:3]]
+    arrays = random_inputs(program.inputs, _PIXELS if "Rescaling" in first else 1.0)
+    return [array.reshape(SAMPLES, *spec.shape[1:]) for array, spec in zip(arrays, program.inputs, strict=True)]
+
+
+def _in_file_order(program: Program, arrays: Sequence[Array], folder: Path) -> list[Array]:
+    """Return the arrays in the order of the `.tflite` file's inputs, which the converter may have changed."""
+    names = [spec.name for spec in program.inputs]
+    found = [_argument(spec.name) for spec in read_model(folder / "model.tflite").inputs]
+    return [arrays[names.index(name)] if name in names else arrays[i] for i, name in enumerate(found)]
+
+
+def _argument(tensor: str) -> str:
+    """Return the argument that a tensor such as `serving_default_image:0` stands for."""
+    return tensor.removeprefix("serving_default_").partition(":")[0]
+
+
+def _check(
+    folder: Path, recipe: Recipe, golden: Sequence[Array], expected: Sequence[Array]
+) -> tuple[tuple[str, str], ...]:
+    """Write the golden vectors and return what is doubtful about the file."""
+    outputs = write_golden(folder / "model.tflite", golden, folder / "golden.npz")
+    warnings = left_float(read_model(folder / "model.tflite"), recipe)
+    if len(golden[0]) > 1 and all((output == output[:1]).all() for output in outputs):
+        text = (
+            f"the outputs are the same for {len(golden[0])} different inputs; is the model trained, its input scaled?"
+        )
+        warnings = (*warnings, ("constant_output", text))
+    return (*warnings, *_parity(outputs, expected)) if recipe.name == "fp32" else warnings
+
+
+def _parity(outputs: Sequence[Array], expected: Sequence[Array]) -> tuple[tuple[str, str], ...]:
+    """Return a warning where the float artifact computes something else than the Keras model."""
+    if len(outputs) != len(expected):
+        return (("parity", f"the artifact has {len(outputs)} outputs, the Keras model {len(expected)}"),)
+    found = [sqnr_db(want.ravel(), got.ravel()) for want, got in zip(expected, outputs, strict=True)]
+    worst = min((db for db in found if db is not None), default=None)
+    if worst is None or worst >= _PARITY_DB:
+        return ()
+    return (
+        (
+            "parity",
+            f"its outputs differ from the Keras model's: signal to error {worst:.0f} dB, expected {_PARITY_DB:.0f}",
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.argv, run))

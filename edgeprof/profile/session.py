@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
-from edgeprof.errors import ChildError, DeviceError, EdgeprofError, LinkLost
+from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
 from edgeprof.profile.launch import Cell, measure_launch, measure_memory
@@ -116,7 +116,7 @@ class _Session:
                     f"the link was lost and came back ({exc.message}); the step was measured again",
                 )
                 return step(cell)
-        except (ChildError, DeviceError) as exc:
+        except (DeviceError, ModelError) as exc:
             cell.run = replace(cell.run, status="failed", failure=exc.message)
             self._store.save_run(cell.run)
             self.failures.append(Failure(self._device.name, cell.title(), exc))

@@ -2,6 +2,7 @@
 
 from edgeprof.remote.agent import (
     Agent,
+    DataRequest,
     InvokeData,
     InvokeTimed,
     LinuxAgent,

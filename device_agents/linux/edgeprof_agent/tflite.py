@@ -94,7 +94,7 @@ class TfliteModel:
 
     def empty_call(self) -> tuple:
         """Return a function of the same object that does next to nothing."""
-        return self._interpreter._interpreter.NumTensors, ()
+        return self._interpreter._interpreter.NumTensors, (0,)
 
     def delegate(self, noise: str) -> str:  # noqa: ARG002 - the other runtime reads it there
         """Return what computes: XNNPACK, where any node was handed to it."""

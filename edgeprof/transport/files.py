@@ -5,9 +5,10 @@ beside its place, resumes after a cut, is checked by SHA-256 on the board, and i
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,8 @@ from edgeprof.transport import Channel, Transport
 _CHUNK_BYTES = 256 << 10
 _HASH_CHUNK_BYTES = 1 << 20
 _ANSWER_S = 60.0
+_LONGEST_LINE_BYTES = 64 << 10
+_PIPE_BYTES = 64 << 10  # what a pipe takes though nobody reads it
 # Hashing on a slow board: a Pi Zero does a few dozen MB/s; ten times slower is still waited for.
 _HASH_BYTES_PER_S = 2_000_000
 
@@ -27,6 +30,7 @@ Sent = Callable[[int, int], None]
 # $1 destination, $2 size. Reads the SHA-256, prints one line, reads one (`append` or `fresh`), then the bytes.
 # OpenSSL first: with the processor's own instructions it hashes four times as fast as coreutils. `tee` into the hash
 # costs more than hashing the file from the page cache afterwards, and would not see what is really in the file.
+# `true >`, not `: >`: a special built-in that cannot redirect ends the shell.
 _PUSH = r"""
 LC_ALL=C; export LC_ALL
 dest=$1; case $dest in "~/"*) dest=$HOME/${dest#"~/"} ;; -*) dest=./$dest ;; esac
@@ -53,7 +57,7 @@ mkdir -p "$folder" 2>/dev/null || fail write "$folder"
 there=$(size "$part")
 if [ "$there" -gt 0 ]; then echo "part $there $(hash "$part")"; else echo "part 0 -"; fi
 read -r answer || exit 0
-[ "$answer" = append ] || { : > "$part"; } 2>/dev/null || fail write "$part"
+[ "$answer" = append ] || { true > "$part"; } 2>/dev/null || fail write "$part"
 [ "$answer" = append ] || there=0
 room=$(free)
 [ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error write $room $dest"; rm -f "$part"; exit 0; }
@@ -102,10 +106,7 @@ def run(transport: Transport, argv: Sequence[str], timeout_s: float, stdin: byte
         LinkLost: The way is gone.
     """
     deadline = time.monotonic() + timeout_s
-    with closing(transport.open(argv)) as channel:
-        with suppress(BrokenPipeError):  # it may end without reading
-            channel.write(stdin)
-        channel.close_stdin()
+    with closing(transport.open(argv)) as channel, _feeding(channel, stdin):
         out = b"".join(_chunks(channel, deadline))
         status, err = channel.wait(_left_s(deadline))
         return Completed(status, out, err)
@@ -175,6 +176,29 @@ def _push(transport: Transport, file: BinaryIO, dest: str, sent: Sent | None, sh
         return Pushed(total - start, total, start)
 
 
+@contextmanager
+def _feeding(channel: Channel, stdin: bytes) -> Iterator[None]:
+    """Write a command's input beside reading its output: else both sides of `cat` wait for ever."""
+
+    def feed() -> None:
+        # It may end without reading; and a link that is lost is found by who reads.
+        with suppress(BrokenPipeError, LinkLost, ValueError):
+            channel.write(stdin)
+        channel.close_stdin()
+
+    feeder = threading.Thread(target=feed, name="edgeprof-stdin", daemon=True)
+    if len(stdin) <= _PIPE_BYTES:
+        feed()
+        yield
+        return
+    feeder.start()
+    try:
+        yield
+    finally:
+        channel.close()
+        feeder.join()
+
+
 def _hash(file: BinaryIO, length: int) -> str:
     """Return the SHA-256 of a file's first bytes."""
     file.seek(0)
@@ -241,7 +265,7 @@ def _line(channel: Channel, timeout_s: float) -> str:
     deadline = time.monotonic() + timeout_s
     buffer = b""
     try:
-        while b"\n" not in buffer:
+        while b"\n" not in buffer and len(buffer) < _LONGEST_LINE_BYTES:
             chunk = channel.read(_left_s(deadline))
             if not chunk:
                 raise _ended(channel)
@@ -259,6 +283,8 @@ def _ended(channel: Channel) -> DeviceError:
 
 def _chunks(channel: Channel, deadline: float | None) -> Iterator[bytes]:
     while chunk := channel.read(_ANSWER_S if deadline is None else _left_s(deadline)):
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimeoutError  # it prints without end
         yield chunk
 
 

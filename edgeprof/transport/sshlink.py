@@ -58,13 +58,19 @@ class Watched:
         self._silent_s = silent_s
         self._heard_at = time.monotonic()
         self.send = sock.send
-        self.close = sock.close
         self.settimeout = sock.settimeout
 
     @property
     def _closed(self) -> bool:
         """Say what paramiko asks of a socket when it ends its thread."""
         return bool(getattr(self._sock, "_closed", getattr(self._sock, "closed", False)))
+
+    def close(self) -> None:
+        """Close it; a thread that reads from it wakes at once."""
+        if isinstance(self._sock, socket.socket):
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
 
     def recv(self, size: int) -> bytes:
         """Return what came, as a socket does.

@@ -1,0 +1,113 @@
+"""Servers, a home of the test's own, and every kind of way."""
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgeprof.transport import connect, offered_key
+from edgeprof.transport.ssh import SshTransport
+from edgeprof.transport.sshlink import Deadlines
+from tests.sshd import SSHD, Sshd, start_sshd
+from tests.transport.relay import Relay
+
+# Short, so that a test of a dead link takes seconds; long enough for a busy machine's handshake.
+SHORT = Deadlines(connect_s=2, dead_link_s=1.5, silent_s=1.5, stall_s=2)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 3
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without keys, configuration, known hosts and agent."""
+    folder = tmp_path / "home"
+    (folder / ".ssh").mkdir(parents=True, mode=0o700)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("EDGEPROF_CONFIG_DIR", str(folder / "config"))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sshd]]:
+    """Start servers that run until the tests end."""
+    if SSHD is None:
+        pytest.skip("no OpenSSH server is installed")
+    servers: list[Sshd] = []
+
+    def start(extra: str = "") -> Sshd:
+        folder = tmp_path_factory.mktemp("sshd")
+        servers.append(start_sshd(folder, f"SetEnv HOME={folder}\n{extra}"))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def sshd(running: Callable[..., Sshd]) -> Sshd:
+    return running()
+
+
+@pytest.fixture(scope="session")
+def gate(running: Callable[..., Sshd]) -> Sshd:
+    """A second server, with keys of its own: a jump host."""
+    return running()
+
+
+@pytest.fixture
+def let_in(home: Path, sshd: Sshd) -> Sshd:
+    """The server, whose key is known and which knows ours."""
+    sshd.let_in(home)
+    offered_key(sshd.url).trust(None)
+    return sshd
+
+
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
+def way(request: pytest.FixtureRequest, home: Path) -> Iterator:
+    """Every kind of way to a board."""
+    url = "local:" if request.param == "local" else request.getfixturevalue("let_in").url
+    with contextlib.closing(connect(url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def relay(sshd: Sshd) -> Iterator[Relay]:
+    relay = Relay(sshd.port)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def relayed(let_in: Sshd, relay: Relay) -> Callable[[], SshTransport]:
+    """Connect through the relay, with short deadlines."""
+    url = let_in.url.replace(str(let_in.port), str(relay.port))
+    return lambda: SshTransport(url, let_in.fingerprint, SHORT)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("this root may not mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,85 @@
+"""A TCP relay on loopback that can be frozen or cut: what a cable, a switch or a power supply does."""
+
+import contextlib
+import socket
+import struct
+import threading
+
+
+class Relay:
+    """Hands on what comes at `port` to another port of this machine.
+
+    Attributes:
+        port: Where it listens.
+        connections: How many were made through it.
+        carried: Bytes handed on so far.
+    """
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        self.carried = 0
+        self._cut_after: int | None = None
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def freeze(self) -> None:
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are taken."""
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def cut_after(self, count: int) -> None:
+        """Cut, once, when so many more bytes were carried."""
+        self._cut_after = self.carried + count
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        self.thaw()
+        for thread in self._threads:
+            thread.join(5)
+            assert not thread.is_alive()
+
+    def _start(self, what, *args) -> None:
+        thread = threading.Thread(target=what, args=args)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            far = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [near, far]
+            self._start(self._pump, near, far)
+            self._start(self._pump, far, near)
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self._flowing.wait()
+                sink.sendall(data)
+                self.carried += len(data)
+                if self._cut_after is not None and self.carried >= self._cut_after:
+                    self._cut_after = None
+                    self.cut()
+            sink.shutdown(socket.SHUT_WR)

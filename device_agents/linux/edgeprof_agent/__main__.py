@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-import time
 
 
 def main() -> None:
     """Run what the command line names."""
-    born_ns = time.monotonic_ns()
     if len(sys.argv) == 3 and sys.argv[1] == "serve":
         from edgeprof_agent.server import serve
 
-        serve(sys.argv[2])
+        sys.exit(serve(sys.argv[2]))
     elif sys.argv[1:] == ["child"]:
-        from edgeprof_agent.child import run_child
+        from edgeprof_agent.child import main as run_child
 
-        run_child(born_ns)
+        run_child()
     elif sys.argv[1:] == ["sampler"]:
-        from edgeprof_agent.sampler import run_sampler
+        from edgeprof_agent.sampler import main as run_sampler
 
         run_sampler()
     else:

@@ -1,244 +1,249 @@
-"""LiteRT through the C API of `libLiteRt.so`, by ctypes: no numpy, no pybind, any Python.
-
-Source: google-ai-edge/LiteRT, litert/c/{litert_common,litert_environment,litert_model,litert_model_types,litert_layout,litert_options,
-litert_opaque_options,litert_compiled_model,litert_tensor_buffer}.h (Apache-2.0); tried on libLiteRt.so of ai-edge-litert 2.2.0 and 2.3.0.
-"""
+"""LiteRT through `ctypes` on its C interface: XNNPACK on the CPU, buffers of our own in host memory."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from functools import reduce
 
-from edgeprof_agent.faults import Fault
+from edgeprof_agent import litert_abi as abi
+from edgeprof_agent.errors import AgentError
+from edgeprof_agent.stderr import raw_since, words_since
+from edgeprof_agent.timing import empty_call_ns
 
-# The C ABI changed before this (FACTS of the field: 2.1.x takes other arguments): older ones are refused.
-_OLDEST = (2, 2)
-_NEWER_UNTRIED = (3, 0)
-_CPU = 1
-_LOCK_READ, _LOCK_WRITE = 0, 1
-_MOST_DIMENSIONS = 8
-_PER_TENSOR = 1
-
-# LiteRtElementType -> numpy's name and bytes an element.
-_DTYPES = {
-    1: ("float32", 4), 2: ("int32", 4), 3: ("uint8", 1), 4: ("int64", 8), 6: ("bool", 1), 7: ("int16", 2),
-    9: ("int8", 1), 10: ("float16", 2), 11: ("float64", 8), 13: ("uint64", 8), 16: ("uint32", 4), 17: ("uint16", 2),
-}  # fmt: skip
-
-_NEEDED = (
-    "LiteRtCreateEnvironment", "LiteRtCreateModelFromFile", "LiteRtCreateOptions",
-    "LiteRtSetOptionsHardwareAccelerators", "LiteRtCreateOpaqueOptions", "LiteRtAddOpaqueOptions",
-    "LiteRtCreateCompiledModel", "LiteRtDestroyCompiledModel", "LiteRtRunCompiledModel", "LiteRtGetModelSubgraph",
-    "LiteRtGetCompiledModelInputBufferRequirements", "LiteRtGetCompiledModelOutputBufferRequirements",
-    "LiteRtCreateManagedTensorBufferFromRequirements", "LiteRtLockTensorBuffer", "LiteRtUnlockTensorBuffer",
-)  # fmt: skip
+_SIGNATURE = ctypes.c_size_t(0)
+_XNNPACK_LINE = "Created TensorFlow Lite XNNPACK delegate"
+_SLACK_BYTES = 128  # XNNPACK reads up to 16 bytes past a tensor's end
 
 
-class _TensorType(ctypes.Structure):
-    """`LiteRtRankedTensorType`: 72 bytes; rank is the low seven bits of its word."""
+class Tensor:
+    """An input or output and its memory.
 
-    _fields_ = [
-        ("element_type", ctypes.c_int),
-        ("rank", ctypes.c_uint32),
-        ("dimensions", ctypes.c_int32 * _MOST_DIMENSIONS),
-        ("strides", ctypes.c_uint32 * _MOST_DIMENSIONS),
-    ]
+    Attributes:
+        spec: What the protocol says of it.
+        size: Bytes of its values.
+        address: Where they are, 64-byte aligned.
+        handle: The runtime's buffer over them.
+    """
 
-
-class _Quantization(ctypes.Structure):
-    """`LiteRtQuantizationPerTensor`."""
-
-    _fields_ = [("scale", ctypes.c_float), ("zero_point", ctypes.c_int64)]
+    def __init__(self, spec: dict, kind: abi.TensorType, size: int, room: int) -> None:
+        self.spec = spec
+        self.size = size
+        room = max(size, room)
+        self._memory = ctypes.create_string_buffer(room + abi.ALIGNMENT_BYTES + _SLACK_BYTES)
+        self.address = -(-ctypes.addressof(self._memory) // abi.ALIGNMENT_BYTES) * abi.ALIGNMENT_BYTES
+        self.kind = kind
+        self.room = room
+        self.handle = ctypes.c_void_p()
 
 
 class LiteRt:
-    """The library, loaded and checked."""
+    """One model in LiteRT. Stages in order: the constructor loads the library, then `load`, then `allocate`.
 
-    def __init__(self, folder: str, about: dict) -> None:
-        version = tuple(int(part) for part in about["version"].split(".")[:2])
-        if not _OLDEST <= version < _NEWER_UNTRIED:
-            raise Fault("runtime_failed", "LiteRT %s: only 2.2 to 2.x has the C interface we know" % about["version"])
-        self.library = os.path.join(folder, about["library"])
-        try:
-            self.c = ctypes.CDLL(self.library)
-        except OSError as exc:
-            raise Fault("runtime_failed", str(exc)) from exc
-        missing = [name for name in _NEEDED if not hasattr(self.c, name)]
-        if missing:
-            raise Fault("runtime_failed", "libLiteRt.so has no %s: another version than it says?" % missing[0])
-        self.environment = _handle(self.c.LiteRtCreateEnvironment, "environment", 0, None)
+    Attributes:
+        delegate: `xnnpack` where the library said that it made one for this model, else `none`.
+        inputs: Tensors in the order of the model's main graph, as `Interpreter` has them.
+        outputs: Likewise.
+        invoke: The bare call; 0 on success.
+        args: Its arguments.
+    """
 
-    def load(self, path: str, threads: int) -> LiteRtModel:
-        """Open a model file, without compiling it.
+    def __init__(self, folder: str, about: dict, threads: int) -> None:
+        self.version = about["version"]
+        self._lib = abi.load(os.path.join(folder, about["library"]), self.version)
+        self._threads = threads
+        self._env = ctypes.c_void_p()
+        self._check("runtime_failed", "CreateEnvironment", ctypes.c_int(0), None, ctypes.byref(self._env))
+
+    def load(self, path: str) -> None:
+        """Open a model file.
 
         Raises:
-            Fault: `model_refused`.
+            AgentError: `model_refused`, with the runtime's words.
         """
-        name = ctypes.c_char_p(os.fsencode(path))
-        model = _handle(self.c.LiteRtCreateModelFromFile, "model_refused", self.environment, name)
-        return LiteRtModel(self, model, threads)
-
-
-class LiteRtModel:
-    """A model: opened, then compiled by `allocate`, then run."""
-
-    def __init__(self, runtime: LiteRt, model: ctypes.c_void_p, threads: int) -> None:
-        self._runtime = runtime
-        self._c = runtime.c
-        self._model = model
-        self._threads = threads
-        self._compiled = ctypes.c_void_p()
-        subgraph = _handle(self._c.LiteRtGetModelSubgraph, "model_refused", model, ctypes.c_size_t(0))
-        self._types = {}
-        self.inputs = self._tensors(subgraph, "Input")
-        self.outputs = self._tensors(subgraph, "Output")
+        self._model = self._made("CreateModelFromFile", self._env, os.fsencode(path))
+        if not self._count("GetNumModelSignatures", self._model):
+            raise AgentError("model_refused", "the runtime finds no graph in the model")
+        signature = self._made("GetModelSignature", self._model, _SIGNATURE)
+        graph = self._made("GetSignatureSubgraph", signature)
+        self._in_order, in_graph = self._ordered("Input", signature, graph)
+        self._out_order, out_graph = self._ordered("Output", signature, graph)
+        self._in_kinds = [self._kind(tensor) for tensor in in_graph]
+        self._out_kinds = [self._kind(tensor) for tensor in out_graph]
+        self._in_specs = [self._spec(tensor) for tensor in in_graph]
+        self._out_specs = [self._spec(tensor) for tensor in out_graph]
+        self._stateful = self._finds_state()
+        self._options = self._made_options()
 
     def allocate(self) -> None:
-        """Compile for the CPU and make the buffers.
+        """Compile the model and give it its buffers.
 
         Raises:
-            Fault: `model_refused`.
+            AgentError: `model_refused`, with the runtime's words.
         """
-        self._compiled = self._compile()
-        self._input_buffers = self._buffers("Input", len(self.inputs))
-        self._output_buffers = self._buffers("Output", len(self.outputs))
-        self._prepare_call()
+        mark = words_since(None)
+        self._compile()
+        self.delegate = "xnnpack" if _XNNPACK_LINE in raw_since(mark) else "none"
+        self.inputs = self._tensors("Input", self._in_kinds, self._in_specs, self._in_order)
+        shapes = self._output_shapes()
+        for kind, place in zip(self._out_kinds, self._out_order):
+            kind.fix(shapes[place])
+        self.outputs = self._tensors("Output", self._out_kinds, self._out_specs, self._out_order)
+        self._bind()
+
+    def fill(self, sample: bytes) -> None:
+        """Copy a sample, the inputs' bytes one after another, into the inputs."""
+        at = 0
+        for tensor in self.inputs:
+            ctypes.memmove(tensor.address, sample[at : at + tensor.size], tensor.size)
+            at += tensor.size
+
+    def read(self) -> bytes:
+        """Return the outputs' bytes, one after another."""
+        return b"".join(ctypes.string_at(tensor.address, tensor.size) for tensor in self.outputs)
 
     def reset(self) -> None:
-        """Give the model its initial state: no call does that, so it is compiled afresh."""
-        self._c.LiteRtDestroyCompiledModel(self._compiled)
-        self._compiled = self._compile()
-        self._prepare_call()
+        """Forget all state: LiteRT offers no call for it, so a model that may have any is compiled afresh.
 
-    def set_inputs(self, data: memoryview) -> None:
-        """Fill the inputs from one sample's bytes."""
-        start = 0
-        for buffer, size in zip(self._input_buffers, self.input_sizes()):
-            address = self._lock(buffer, _LOCK_WRITE)
-            ctypes.memmove(address, bytes(data[start : start + size]), size)
-            self._c.LiteRtUnlockTensorBuffer(ctypes.c_void_p(buffer))
-            start += size
+        Raises:
+            AgentError: `model_refused`.
+        """
+        if self._stateful:
+            self._lib.LiteRtDestroyCompiledModel(self._compiled)
+            self._compile()
+            self._bind()
 
-    def get_outputs(self) -> bytes:
-        """Return the outputs' bytes, in order."""
-        parts = []
-        for buffer, size in zip(self._output_buffers, self.output_sizes()):
-            parts.append(ctypes.string_at(self._lock(buffer, _LOCK_READ), size))
-            self._c.LiteRtUnlockTensorBuffer(ctypes.c_void_p(buffer))
-        return b"".join(parts)
+    def failure(self, status: int) -> str:
+        """Return what the runtime said of a run that returned `status`."""
+        return "the run failed: {}".format(_status(status))
 
-    def input_sizes(self) -> list:
-        """Return each input's bytes."""
-        return [_size(tensor) for tensor in self.inputs]
+    def empty_call_ns(self) -> int:
+        """Return the cost of timing a C call of as many arguments that does nothing."""
+        return empty_call_ns()
 
-    def output_sizes(self) -> list:
-        """Return each output's bytes."""
-        return [_size(tensor) for tensor in self.outputs]
+    def _compile(self) -> None:
+        self._compiled = self._made("CreateCompiledModel", self._env, self._model, self._options)
+        self._dynamic = False
+        for place, kind in zip(self._in_order, self._in_kinds):
+            shape = kind.layout.shape()
+            if min(shape, default=1) < 0:
+                self._dynamic = True
+                fixed = [1 if size < 0 else size for size in shape]
+                dims = (ctypes.c_int * len(fixed))(*fixed)
+                where = (self._compiled, _SIGNATURE, ctypes.c_size_t(place), dims, ctypes.c_size_t(len(fixed)))
+                self._check("model_refused", "CompiledModelResizeInputTensor", *where)
 
-    def bare_call(self) -> tuple:
-        """Return the function that runs the model and its arguments; it returns 0."""
-        return self._run, self._arguments
+    def _bind(self) -> None:
+        ins, outs = self._handles(self.inputs, self._in_order), self._handles(self.outputs, self._out_order)
+        self.invoke = self._lib.LiteRtRunCompiledModel
+        self.args = (self._compiled, _SIGNATURE, ctypes.c_size_t(len(ins)), ins, ctypes.c_size_t(len(outs)), outs)
 
-    def empty_call(self) -> tuple:
-        """Return a function of the same library, called in the same way, that does nothing."""
-        count = ctypes.c_size_t()
-        return self._c.LiteRtGetNumModelSignatures, (self._model, ctypes.byref(count))
+    def _handles(self, tensors: list, order: list) -> object:
+        array = (ctypes.c_void_p * len(tensors))()
+        for tensor, place in zip(tensors, order):
+            array[place] = tensor.handle.value
+        return array
 
-    def delegate(self, noise: str) -> str:
-        """Return what computes, read from what the library printed."""
-        return "xnnpack" if "XNNPACK delegate" in noise else "none"
-
-    def _compile(self) -> ctypes.c_void_p:
-        options = _handle(self._c.LiteRtCreateOptions, "internal")
-        _check(self._c.LiteRtSetOptionsHardwareAccelerators(options, ctypes.c_int(_CPU)), "internal", "accelerator")
-        _check(self._c.LiteRtAddOpaqueOptions(options, self._cpu_options()), "internal", "options")
-        compiled = _handle(
-            self._c.LiteRtCreateCompiledModel, "model_refused", self._runtime.environment, self._model, options
-        )
-        self._c.LiteRtDestroyOptions(options)
-        return compiled
-
-    def _cpu_options(self) -> ctypes.c_void_p:
+    def _made_options(self) -> ctypes.c_void_p:
+        options, extra = self._made("CreateOptions"), ctypes.c_void_p()
+        self._check("runtime_failed", "SetOptionsHardwareAccelerators", options, ctypes.c_int(abi.HARDWARE_CPU))
         libc = ctypes.CDLL(None)
         libc.strdup.restype = ctypes.c_void_p
-        payload = ctypes.c_void_p(libc.strdup(b"num_threads = %d\n" % self._threads))
-        return _handle(
-            self._c.LiteRtCreateOpaqueOptions, "internal", ctypes.c_char_p(b"xnnpack"), payload,
-            ctypes.cast(libc.free, ctypes.c_void_p),
-        )  # fmt: skip
+        text = ctypes.c_void_p(libc.strdup("num_threads = {}\n".format(self._threads).encode()))
+        free = ctypes.cast(libc.free, ctypes.c_void_p)
+        self._check("runtime_failed", "CreateOpaqueOptions", b"xnnpack", text, free, ctypes.byref(extra))
+        self._check("runtime_failed", "AddOpaqueOptions", options, extra)
+        return options
 
-    def _tensors(self, subgraph: ctypes.c_void_p, kind: str) -> list:
+    def _ordered(self, side: str, signature: ctypes.c_void_p, graph: ctypes.c_void_p) -> tuple:
+        """Return, for each tensor of the graph in its order, its place in the signature; and the tensors."""
+        named = [
+            self._made("GetSignature{}TensorByIndex".format(side), signature, ctypes.c_size_t(i))
+            for i in range(self._count("GetNumSignature{}s".format(side), signature))
+        ]
+        plain = [
+            self._made("GetSubgraph{}".format(side), graph, ctypes.c_size_t(i))
+            for i in range(self._count("GetNumSubgraph{}s".format(side), graph))
+        ]
+        places = {tensor.value: place for place, tensor in enumerate(named)}
+        if sorted(places) != sorted(tensor.value for tensor in plain):
+            return list(range(len(named))), named  # a signature over a part of the graph, or one tensor twice
+        return [places[tensor.value] for tensor in plain], plain
+
+    def _kind(self, tensor: ctypes.c_void_p) -> abi.TensorType:
+        kind = abi.TensorType()
+        self._check("model_refused", "GetRankedTensorType", tensor, ctypes.byref(kind))
+        if kind.element not in abi.ELEMENTS:
+            raise AgentError("model_refused", "an input or output has element type {}".format(kind.element))
+        return kind
+
+    def _spec(self, tensor: ctypes.c_void_p) -> dict:
+        name, how, found = ctypes.c_char_p(), ctypes.c_int(), abi.PerTensor()
+        self._check("model_refused", "GetTensorName", tensor, ctypes.byref(name))
+        self._check("model_refused", "GetQuantizationTypeId", tensor, ctypes.byref(how))
+        spec = {"name": (name.value or b"").decode(errors="replace"), "scale": None, "zero_point": None}
+        if how.value == abi.PER_TENSOR:
+            self._check("model_refused", "GetPerTensorQuantization", tensor, ctypes.byref(found))
+            spec.update(scale=found.scale, zero_point=found.zero_point)
+        return spec
+
+    def _tensors(self, side: str, kinds: list, specs: list, order: list) -> list:
+        tensors = []
+        for kind, spec, place in zip(kinds, specs, order):
+            fixed = abi.TensorType.from_buffer_copy(kind)
+            shape = [1 if size < 0 else size for size in kind.layout.shape()]
+            fixed.fix(shape)
+            name, bits = abi.ELEMENTS[kind.element]
+            size = (reduce(lambda a, b: a * b, shape, 1) * bits + 7) // 8
+            spec.update(shape=shape, dtype=name)
+            tensors.append(self._buffer(Tensor(spec, fixed, size, self._room(side, place))))
+        return tensors
+
+    def _buffer(self, tensor: Tensor) -> Tensor:
+        where = (ctypes.c_void_p(tensor.address), ctypes.c_size_t(tensor.room), None, ctypes.byref(tensor.handle))
+        self._check("model_refused", "CreateTensorBufferFromHostMemory", ctypes.byref(tensor.kind), *where)
+        return tensor
+
+    def _room(self, side: str, place: int) -> int:
+        name = "GetCompiledModel{}BufferRequirements".format(side)
+        wanted = self._made(name, self._compiled, _SIGNATURE, ctypes.c_size_t(place))
+        return self._count("GetTensorBufferRequirementsBufferSize", wanted)
+
+    def _output_shapes(self) -> list:
+        layouts = (abi.Layout * max(1, len(self._out_order)))()
+        count = ctypes.c_size_t(len(self._out_order))
+        rest = (count, layouts, ctypes.c_bool(self._dynamic))
+        self._check("model_refused", "GetCompiledModelOutputTensorLayouts", self._compiled, _SIGNATURE, *rest)
+        return [layout.shape() for layout in layouts]
+
+    def _finds_state(self) -> bool:
+        for number in range(self._count("GetNumModelSubgraphs", self._model)):
+            graph = self._made("GetModelSubgraph", self._model, ctypes.c_size_t(number))
+            for index in range(self._count("GetNumSubgraphOps", graph)):
+                op, code = self._made("GetSubgraphOp", graph, ctypes.c_size_t(index)), ctypes.c_int()
+                self._check("model_refused", "GetOpCode", op, ctypes.byref(code))
+                if code.value in abi.STATEFUL:
+                    return True
+        return False
+
+    def _made(self, name: str, *args: object) -> ctypes.c_void_p:
+        made = ctypes.c_void_p()
+        self._check("model_refused", name, *(args + (ctypes.byref(made),)))
+        return made
+
+    def _count(self, name: str, *args: object) -> int:
         count = ctypes.c_size_t()
-        getattr(self._c, "LiteRtGetNumSubgraph%ss" % kind)(subgraph, ctypes.byref(count))
-        get = getattr(self._c, "LiteRtGetSubgraph%s" % kind)
-        tensors = [_handle(get, "model_refused", subgraph, ctypes.c_size_t(i)) for i in range(count.value)]
-        return [self._describe(kind, index, tensor) for index, tensor in enumerate(tensors)]
+        self._check("model_refused", name, *(args + (ctypes.byref(count),)))
+        return count.value
 
-    def _describe(self, kind: str, index: int, tensor: ctypes.c_void_p) -> dict:
-        name, scheme = ctypes.c_char_p(), ctypes.c_int()
-        self._c.LiteRtGetTensorName(tensor, ctypes.byref(name))
-        kept = _TensorType()
-        if self._c.LiteRtGetRankedTensorType(tensor, ctypes.byref(kept)) != 0:
-            raise Fault("model_refused", "an %s has no fixed rank" % kind.lower())
-        if kept.element_type not in _DTYPES:
-            raise Fault("model_refused", "%s %d has the type %d" % (kind.lower(), index, kept.element_type))
-        rank = kept.rank & 0x7F
-        for axis in range(rank):
-            kept.dimensions[axis] = max(1, kept.dimensions[axis])
-        self._types[kind, index] = kept
-        described = {"name": (name.value or b"").decode(errors="replace"), "shape": list(kept.dimensions[:rank]),
-                     "dtype": _DTYPES[kept.element_type][0], "scale": None, "zero_point": None}  # fmt: skip
-        self._c.LiteRtGetQuantizationTypeId(tensor, ctypes.byref(scheme))
-        if scheme.value == _PER_TENSOR:
-            values = _Quantization()
-            self._c.LiteRtGetPerTensorQuantization(tensor, ctypes.byref(values))
-            described.update(scale=values.scale, zero_point=values.zero_point)
-        return described
-
-    def _buffers(self, kind: str, count: int) -> ctypes.Array:
-        get = getattr(self._c, "LiteRtGetCompiledModel%sBufferRequirements" % kind)
-        made = []
-        for index in range(count):
-            needs = _handle(get, "model_refused", self._compiled, ctypes.c_size_t(0), ctypes.c_size_t(index))
-            buffer = _handle(
-                self._c.LiteRtCreateManagedTensorBufferFromRequirements, "model_refused", self._runtime.environment,
-                ctypes.byref(self._types[kind, index]), needs,
-            )  # fmt: skip
-            made.append(buffer)
-        return (ctypes.c_void_p * max(1, count))(*made)
-
-    def _prepare_call(self) -> None:
-        self._run = self._c.LiteRtRunCompiledModel
-        self._run.restype = ctypes.c_int
-        ins, outs = len(self.inputs), len(self.outputs)
-        # Made once: converting arguments at every call would be timed with it.
-        self._arguments = (
-            self._compiled, ctypes.c_size_t(0), ctypes.c_size_t(ins), self._input_buffers, ctypes.c_size_t(outs),
-            self._output_buffers,
-        )  # fmt: skip
-
-    def _lock(self, buffer: int, mode: int) -> int:
-        address = ctypes.c_void_p()
-        status = self._c.LiteRtLockTensorBuffer(ctypes.c_void_p(buffer), ctypes.byref(address), ctypes.c_int(mode))
-        _check(status, "invoke_failed", "lock a buffer")
-        return address.value or 0
+    def _check(self, code: str, name: str, *args: object) -> None:
+        mark = words_since(None)
+        status = getattr(self._lib, "LiteRt" + name)(*args)
+        if status:
+            said = words_since(mark) or "no reason given"
+            code = "child_out_of_memory" if status == 2 else code
+            raise AgentError(code, "LiteRt{}: {}: {}".format(name, _status(status), said))
 
 
-def _handle(function: object, code: str, *arguments: object) -> ctypes.c_void_p:
-    """Call a function whose last argument receives a handle."""
-    made = ctypes.c_void_p()
-    status = function(*arguments, ctypes.byref(made))
-    _check(status, code, getattr(function, "__name__", "call"))
-    return made
-
-
-def _check(status: int, code: str, what: str) -> None:
-    if status != 0:
-        raise Fault(code if code != "environment" else "runtime_failed", "LiteRT refused (%s, status %d)" % (what, status))
-
-
-def _size(tensor: dict) -> int:
-    elements = 1
-    for length in tensor["shape"]:
-        elements *= length
-    return elements * next(size for name, size in _DTYPES.values() if name == tensor["dtype"])
+def _status(status: int) -> str:
+    return abi.STATUS.get(status, "status {}".format(status))

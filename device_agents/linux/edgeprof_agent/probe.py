@@ -26,7 +26,7 @@ def probe(home: str) -> dict:
         "libc_version": libc_version,
         "python": "%d.%d.%d" % sys.version_info[:3],
         "model": _text("/proc/device-tree/model") or _text("/sys/class/dmi/id/product_name"),
-        "compatible": (_text("/proc/device-tree/compatible", keep_nul=True) or "").strip("\0").split("\0"),
+        "compatible": _compatible(),
         "board_id": _board_id(),
         "cpus": _cpus(),
         "memory_total_bytes": _memory("MemTotal"),
@@ -38,6 +38,11 @@ def probe(home: str) -> dict:
         "load_1min": _first_number("/proc/loadavg"),
         "virtualization": _virtualization(),
     }
+
+
+def _compatible() -> list | None:
+    text = (_text("/proc/device-tree/compatible", keep_nul=True) or "").strip("\0")
+    return text.split("\0") if text else None
 
 
 def _text(path: str, keep_nul: bool = False) -> str | None:

@@ -1,67 +1,82 @@
-"""The sampler: a process of its own that reads temperature, clocks and load at a steady rate into a file."""
+"""The sampler: temperature, clocks and load of the board, one JSON object a line, from a process of its own."""
 
 from __future__ import annotations
 
-import glob
 import json
-import os
+import select
 import sys
-import threading
 import time
+from glob import glob
+
+from edgeprof_agent import system
 
 
-def run_sampler() -> None:
-    """Sample until standard input ends; the first line says how."""
-    task = json.loads(sys.stdin.readline())
-    if task["cpus"]:
-        os.sched_setaffinity(0, task["cpus"])
-    stop = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
-    with open(task["path"], "w", buffering=1) as file:
-        _sample(file, 1.0 / task["hz"], stop)
+def main() -> None:
+    """Sample until standard input ends; the first line on it says how: `hz`, `path`, `parent`."""
+    spec = json.loads(sys.stdin.buffer.readline().decode())
+    system.die_with(spec["parent"])
+    system.limit(None)
+    with open(spec["path"], "w") as file:
+        _sample(file, spec["hz"])
 
 
-def _wait_for_end(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
-
-
-def _sample(file: object, period_s: float, stop: threading.Event) -> None:
-    zones = sorted(glob.glob("/sys/class/thermal/thermal_zone*/temp"), key=len)
-    clocks = [
-        "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq" % index for index in range(os.cpu_count() or 1)
-    ]
-    busy = _busy()
-    due = time.monotonic()
+def _sample(file: object, hz: float) -> None:
+    source, period_ns = Board(), int(1e9 / hz)
+    next_ns = time.monotonic_ns()
     while True:
-        before, busy = busy, _busy()
-        line = {
-            "monotonic_ns": time.monotonic_ns(),
-            "temp_mc": [_number(path) for path in zones],
-            "freq_khz": [_number(path) for path in clocks],
-            "busy_ratio": _share(before, busy),
-        }
-        file.write(json.dumps(line) + "\n")
-        due += period_s
-        if stop.wait(max(0.0, due - time.monotonic())):
+        file.write(json.dumps(source.read(), separators=(",", ":")) + "\n")
+        file.flush()
+        next_ns = max(next_ns + period_ns, time.monotonic_ns())  # a late sample delays the rest, none is made up
+        wait_s = (next_ns - time.monotonic_ns()) / 1e9
+        if select.select([0], [], [], max(0.0, wait_s))[0]:
             return
 
 
-def _busy() -> tuple:
-    """Return jiffies spent working and in all. Source: Linux, Documentation/filesystems/proc.rst, `/proc/stat`."""
-    with open("/proc/stat") as file:
-        values = [int(value) for value in file.readline().split()[1:9]]
-    return sum(values) - values[3] - values[4], sum(values)
+class Board:
+    """Where the board says how it does; found once, read often."""
+
+    def __init__(self) -> None:
+        self._zones = sorted(glob("/sys/class/thermal/thermal_zone*/temp"), key=_number)
+        self._clocks = ["/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq".format(n) for n in _cpu_numbers()]
+        self._before = _busy_and_all()
+
+    def read(self) -> dict:
+        """Return one sample; `busy_ratio` is `None` where no tick has passed since the last one."""
+        now = _busy_and_all()
+        busy, total = now[0] - self._before[0], now[1] - self._before[1]
+        if total > 0:
+            self._before = now
+        return {
+            "monotonic_ns": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+            "temp_mc": [read_int(path) for path in self._zones],
+            "freq_khz": [read_int(path) for path in self._clocks],
+            "busy_ratio": round(busy / total, 4) if total > 0 else None,
+        }
 
 
-def _share(before: tuple, now: tuple) -> float | None:
-    elapsed = now[1] - before[1]
-    return None if elapsed <= 0 else round((now[0] - before[0]) / elapsed, 4)
-
-
-def _number(path: str) -> int | None:
+def read_int(path: str) -> object:
+    """Return the whole number in a file, or `None`."""
     try:
         with open(path) as file:
             return int(file.read())
     except (OSError, ValueError):
         return None
+
+
+def _cpu_numbers() -> list:
+    return sorted(int(path.rsplit("cpu", 1)[1]) for path in glob("/sys/devices/system/cpu/cpu[0-9]*"))
+
+
+def _number(path: str) -> int:
+    return int("".join(c for c in path if c.isdigit()) or 0)
+
+
+def _busy_and_all() -> tuple:
+    """Return ticks not idle and ticks in all, over all cores (proc(5), `stat`: guest time is in user time already)."""
+    try:
+        with open("/proc/stat") as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return 0, 0
+    total = sum(ticks)
+    return total - ticks[3] - ticks[4], total

@@ -1,118 +1,156 @@
-"""tflite-runtime's `Interpreter`, for boards that LiteRT does not run on.
-
-Source: tensorflow/lite/python/interpreter.py at v2.14.0; `_interpreter.Invoke()` is the call that `invoke()` makes.
-"""
+"""tflite-runtime: `Interpreter` from the runtime's folder, the bare `Invoke` of its native object in the loop."""
 
 from __future__ import annotations
 
-import os
 import sys
 
-from edgeprof_agent.faults import Fault
+from edgeprof_agent.errors import AgentError
+from edgeprof_agent.stderr import raw_since, words_since
+from edgeprof_agent.timing import empty_call_ns
+
+_XNNPACK_LINE = "Created TensorFlow Lite XNNPACK delegate"
+_RESOURCES = ("VAR_HANDLE", "HASHTABLE", "CALL_ONCE")
 
 
-class TfliteRuntime:
-    """The package, imported from its own folder."""
+class TfLite:
+    """One model in tflite-runtime. Stages in order: the constructor imports, then `load`, then `allocate`.
 
-    def __init__(self, folder: str, about: dict) -> None:
+    Attributes:
+        delegate: `xnnpack` if a part of the graph was handed to it, `none` if not, `unknown` if it cannot be seen.
+        inputs: One dictionary a tensor, in the model's order: `spec`, `size` (bytes), `index`, `dtype`, `shape`.
+        outputs: Likewise.
+        invoke: The bare call; raises on failure.
+        args: Empty.
+    """
+
+    args = ()
+
+    def __init__(self, folder: str, about: dict, threads: int) -> None:
         sys.path.insert(0, folder)
         try:
-            import numpy
-            from tflite_runtime import interpreter
+            import numpy as np
+            import tflite_runtime
+            from tflite_runtime.interpreter import Interpreter
         except (ImportError, OSError) as exc:
-            raise Fault("runtime_failed", "tflite-runtime does not load: %s" % exc) from exc
-        if interpreter.__name__ != "tflite_runtime.interpreter" or about["name"] != "tflite-runtime":
-            raise Fault("runtime_failed", "another package answers to the name tflite_runtime")
-        self.numpy = numpy
-        self.make = interpreter.Interpreter
-        folder_of_library = os.path.dirname(interpreter.__file__)
-        self.library = os.path.join(folder_of_library, "_pywrap_tensorflow_interpreter_wrapper.so")
+            raise AgentError("runtime_failed", "{}: {}".format(type(exc).__name__, exc)) from exc
+        self.version = getattr(tflite_runtime, "__version__", about["version"])
+        if self.version != about["version"]:
+            text = "the library is tflite-runtime {}, runtime.json says {}".format(self.version, about["version"])
+            raise AgentError("runtime_failed", text)
+        self.delegate = "unknown"
+        self._np, self._interpreter_class, self._threads = np, Interpreter, threads
 
-    def load(self, path: str, threads: int) -> TfliteModel:
-        """Open a model file, without allocating it.
+    def load(self, path: str) -> None:
+        """Open a model file.
 
         Raises:
-            Fault: `model_refused`.
+            AgentError: `model_refused`, with the runtime's words.
         """
+        self._path = path
+        self._mark = words_since(None)
         try:
-            return TfliteModel(self, self.make(model_path=path, num_threads=threads))
+            self._interpreter = self._interpreter_class(model_path=path, num_threads=self._threads)
         except (ValueError, RuntimeError) as exc:
-            raise Fault("model_refused", str(exc)) from exc
-
-
-class TfliteModel:
-    """A model: opened, then allocated, then run."""
-
-    def __init__(self, runtime: TfliteRuntime, interpreter: object) -> None:
-        self._numpy = runtime.numpy
-        self._interpreter = interpreter
-        self.inputs = []
-        self.outputs = []
+            raise _refused(exc) from exc
 
     def allocate(self) -> None:
-        """Plan the arena and apply the delegate.
+        """Give the model its memory and apply the delegate.
 
         Raises:
-            Fault: `model_refused`.
+            AgentError: `model_refused`, with the runtime's words.
         """
         try:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as exc:
-            raise Fault("model_refused", str(exc)) from exc
-        self._in = self._interpreter.get_input_details()
-        self._out = self._interpreter.get_output_details()
-        self.inputs = [_describe(detail) for detail in self._in]
-        self.outputs = [_describe(detail) for detail in self._out]
+            raise _refused(exc) from exc
+        self.inputs = [self._tensor(item) for item in self._interpreter.get_input_details()]
+        self.outputs = [self._tensor(item) for item in self._interpreter.get_output_details()]
+        self.invoke = self._interpreter._interpreter.Invoke
+        names = self._op_names()
+        self._holds_resources = names is None or any(name in _RESOURCES for name in names)
+        self.delegate = _delegate(names, raw_since(self._mark))
+
+    def fill(self, sample: bytes) -> None:
+        """Copy a sample, the inputs' bytes one after another, into the inputs."""
+        at = 0
+        for tensor in self.inputs:
+            part = self._np.frombuffer(sample[at : at + tensor.size], dtype=tensor.dtype).reshape(tensor.shape)
+            self._interpreter.set_tensor(tensor.index, part)
+            at += tensor.size
+
+    def read(self) -> bytes:
+        """Return the outputs' bytes, one after another."""
+        return b"".join(self._interpreter.get_tensor(tensor.index).tobytes() for tensor in self.outputs)
 
     def reset(self) -> None:
-        """Give the model its initial state."""
-        self._interpreter.reset_all_variables()
+        """Forget all state. Resource variables survive `reset_all_variables`: such a model is opened afresh.
 
-    def set_inputs(self, data: memoryview) -> None:
-        """Fill the inputs from one sample's bytes."""
-        start = 0
-        for detail, size in zip(self._in, self.input_sizes()):
-            values = self._numpy.frombuffer(bytes(data[start : start + size]), dtype=detail["dtype"])
-            self._interpreter.set_tensor(detail["index"], values.reshape(detail["shape"]))
-            start += size
+        Raises:
+            AgentError: `model_refused`.
+        """
+        if self._holds_resources:
+            self.load(self._path)
+            self.allocate()
+        else:
+            self._interpreter.reset_all_variables()
 
-    def get_outputs(self) -> bytes:
-        """Return the outputs' bytes, in order."""
-        return b"".join(self._interpreter.get_tensor(detail["index"]).tobytes() for detail in self._out)
+    def failure(self, status: object) -> str:
+        """Return what the runtime said of a failed run; it raises, so `status` is the exception."""
+        return "the run failed: {}".format(status)
 
-    def input_sizes(self) -> list:
-        """Return each input's bytes."""
-        return [self._size(detail) for detail in self._in]
+    def empty_call_ns(self) -> int:
+        """Return the cost of timing a call into the same native module that does next to nothing."""
+        return empty_call_ns(self._interpreter._interpreter.ResetVariableTensors, ())
 
-    def output_sizes(self) -> list:
-        """Return each output's bytes."""
-        return [self._size(detail) for detail in self._out]
+    def _tensor(self, item: dict) -> Tensor:
+        return Tensor(item, self._np.dtype(item["dtype"]))
 
-    def bare_call(self) -> tuple:
-        """Return the function that runs the model and its arguments; it returns `None`."""
-        return self._interpreter._interpreter.Invoke, ()
-
-    def empty_call(self) -> tuple:
-        """Return a function of the same object that does next to nothing."""
-        return self._interpreter._interpreter.NumTensors, (0,)
-
-    def delegate(self, noise: str) -> str:  # noqa: ARG002 - the other runtime reads it there
-        """Return what computes: XNNPACK, where any node was handed to it."""
-        names = [detail.get("op_name") for detail in self._interpreter._get_ops_details()]
-        return "xnnpack" if "DELEGATE" in names else "none"
-
-    def _size(self, detail: dict) -> int:
-        return int(self._numpy.prod(detail["shape"], dtype="int64")) * self._numpy.dtype(detail["dtype"]).itemsize
+    def _op_names(self) -> object:
+        native = self._interpreter._interpreter
+        try:
+            return [native.NodeName(index) for index in range(native.NumNodes())]
+        except AttributeError:
+            return None
 
 
-def _describe(detail: dict) -> dict:
-    scales = detail["quantization_parameters"]["scales"]
-    zero_points = detail["quantization_parameters"]["zero_points"]
-    one = len(scales) == 1
-    return {
-        "name": detail["name"],
-        "shape": [int(length) for length in detail["shape"]],
-        "dtype": detail["dtype"].__name__.rstrip("_"),
-        "scale": float(scales[0]) if one else None,
-        "zero_point": int(zero_points[0]) if one else None,
-    }
+class Tensor:
+    """An input or output.
+
+    Attributes:
+        spec: What the protocol says of it.
+        index: Its number in the graph.
+        dtype: numpy's type of its values.
+        shape: Its dimensions, none of them unknown.
+        size: Bytes of its values.
+    """
+
+    def __init__(self, item: dict, dtype: object) -> None:
+        self.index = item["index"]
+        self.dtype = dtype
+        self.shape = [int(size) for size in item["shape"]]
+        count = 1
+        for size in self.shape:
+            count *= size
+        self.size = count * dtype.itemsize
+        scale, zero_point = item["quantization"]
+        known = scale != 0.0
+        self.spec = {
+            "name": item["name"],
+            "shape": self.shape,
+            "dtype": dtype.name,
+            "scale": float(scale) if known else None,
+            "zero_point": int(zero_point) if known else None,
+        }
+
+
+def _refused(exc: Exception) -> AgentError:
+    return AgentError("model_refused", str(exc).strip() or type(exc).__name__)
+
+
+def _delegate(names: object, said: str) -> str:
+    """Return which delegate the graph shows: a node of its own replaces those that it took over."""
+    if names is None:
+        return "unknown"
+    if "DELEGATE" in names or any("XNNPACK" in name.upper() for name in names):
+        return "xnnpack" if _XNNPACK_LINE in said or "TfLiteXNNPackDelegate" in names else "unknown"
+    return "none"

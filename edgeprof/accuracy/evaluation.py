@@ -61,6 +61,11 @@ def check_fits(artifact: Artifact, evaluation: EvalSet) -> None:
         ModelError: Says what was expected and what was got.
     """
     spec = only_input(artifact)
+    if len(artifact.outputs) != 1:
+        raise ModelError(
+            f"{artifact.path.name} has {len(artifact.outputs)} outputs",
+            "accuracy is measured on models of one output; leave `--eval` out",
+        )
     wanted, got = spec.shape[1:], evaluation.x.shape[1:]
     flat = got == (int(np.prod(wanted)),)
     if spec.shape[:1] != (1,) or (not flat and [d for d in wanted if d != 1] != [d for d in got if d != 1]):

@@ -34,6 +34,8 @@ class ModelFile:
         custom_ops: Names of its custom ops, sorted.
         float_ops: Names of the ops of subgraph 0 that compute floats, borders between floats and integers left out.
         quantised: Some tensor of subgraph 0 holds integers that stand for real numbers.
+        input_names: What the first signature calls the inputs, in their order; empty without a signature.
+        output_names: What it calls the outputs.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -43,6 +45,8 @@ class ModelFile:
     custom_ops: tuple[str, ...]
     float_ops: tuple[str, ...]
     quantised: bool
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
 
 
 def read_model(path: Path) -> ModelFile:
@@ -97,6 +101,8 @@ def _read(data: bytes) -> ModelFile:
         custom_ops=tuple(sorted({names[i][0] for i in used if names[i][1]})),
         float_ops=tuple(sorted({names[i][0] for i in _float_ops(first, size)} - _BORDER_OPS)),
         quantised=_is_quantised(first, size),
+        input_names=_signature_names(model, "Inputs", first),
+        output_names=_signature_names(model, "Outputs", first),
     )
 
 
@@ -167,6 +173,20 @@ def _specs(graph: Any, length: int, index: Any) -> tuple[TensorSpec, ...]:  # no
     if not 0 <= length <= _MOST_INPUTS:
         raise ValueError(f"{length} inputs or outputs")
     return tuple(_spec(graph, index(i)) for i in range(length))
+
+
+def _signature_names(model: Any, side: str, graph: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the first signature's names for the graph's `Inputs` or `Outputs`, in the graph's order."""
+    if not model.SignatureDefsLength():
+        return ()
+    signature = model.SignatureDefs(0)
+    length = getattr(signature, f"{side}Length")()
+    if not 0 <= length <= _MOST_INPUTS:
+        raise ValueError(f"a signature of {length} {side}")
+    pairs = [getattr(signature, side)(i) for i in range(length)]
+    names = {pair.TensorIndex(): _text(pair.Name()) for pair in pairs}
+    indices = [getattr(graph, side)(i) for i in range(getattr(graph, f"{side}Length")())]
+    return tuple(names[i] for i in indices) if all(i in names for i in indices) else ()
 
 
 def _spec(graph: Any, index: int) -> TensorSpec:  # noqa: ANN401

@@ -19,6 +19,7 @@ from edgeprof.records import TensorSpec
 
 SAMPLES = 4
 _SEED = 20
+_LONGEST_WHY = 150
 
 
 def random_inputs(specs: Sequence[TensorSpec], top: float = 1.0) -> list[Array]:
@@ -88,7 +89,7 @@ def _open(model: Path, found: ModelFile) -> Any:  # noqa: ANN401 - LiteRT has no
 
 def _refused(model: Path, found: ModelFile, text: str) -> ModelError:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    why = lines[0] if lines else "it says nothing more"
+    why = lines[0][:_LONGEST_WHY] if lines else "it says nothing more"
     if found.custom_ops and any(op in text for op in found.custom_ops):
         names = ", ".join(f"`{op}`" for op in found.custom_ops)
         return ModelError(

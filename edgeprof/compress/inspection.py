@@ -90,7 +90,7 @@ def refuse_own_code(path: Path, source: Source) -> None:
         return  # it is converted as a graph, and no Python of it is loaded
     for found in _own_code(_config(path, source)):
         raise ModelError(
-            f"`{path}` has {found}: loading it would run code that came with the file",
+            f"`{path}` has {found}: loading it would run code that is not Keras's own",
             "if you trust where the file comes from, add `--trust-model`",
         )
 

@@ -16,6 +16,8 @@ from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
 
 BATCH = 64
+# How keras and tf_keras say that a custom class is missing.
+_UNKNOWN_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:) '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,14 @@ class Program:
         inputs: Names that serve as arguments, shapes with batch 1, dtypes.
         call: From tensors in the inputs' order, `(n, …)` each, to a list of output tensors.
         batched: `call` takes any `n`; else 1 only.
+        frozen: Its weights have to be made constants before it is converted; see `save_program`.
         owner: What holds the variables.
     """
 
     inputs: tuple[TensorSpec, ...]
     call: Callable[[Sequence[Any]], list[Any]]
     batched: bool
+    frozen: bool
     owner: Any
 
 
@@ -51,7 +55,7 @@ def load_program(path: Path, *, trust: bool) -> Program:
     if not inputs:
         raise ModelError(f"`{path}` says nothing of its inputs", "call it once on data before it is saved")
     specs = _named([(str(t.name), t.shape, _dtype(t.dtype)) for t in inputs])
-    return Program(specs, _keras_call(model), batched=True, owner=model)
+    return Program(specs, _keras_call(model), batched=True, frozen=source.library == KERAS, owner=model)
 
 
 def run_program(program: Program, arrays: Sequence[Array]) -> list[Array]:
@@ -70,23 +74,28 @@ def run_program(program: Program, arrays: Sequence[Array]) -> list[Array]:
 
 
 def save_program(program: Program, folder: Path) -> None:
-    """Write the model as a SavedModel with batch 1 and constants for weights.
+    """Write the model as a SavedModel with batch 1: loops over time steps convert at a known batch only.
 
-    Loops over time steps convert at a known batch only, and left to itself the converter keeps some Keras 3 models'
-    weights as variables, which then are neither quantised nor in the file.
+    Left to itself the converter keeps some Keras 3 models' weights as variables, which then are neither quantised
+    nor in the file, so they are made constants before. That takes functions apart, by which the converter
+    recognises a Keras 2 LSTM, so theirs are left to it.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     def serve(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types here
         outputs = program.call([tensors[spec.name] for spec in program.inputs])
-        return {f"output_{i:03d}": output for i, output in enumerate(outputs)}
+        return {f"output_{i}": output for i, output in enumerate(outputs)}
 
     specs = {spec.name: tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in program.inputs}
-    function = tf.function(serve).get_concrete_function(**specs)
     module = tf.Module()
-    module.serve = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    if program.frozen:
+        function = tf.function(serve).get_concrete_function(**specs)
+        module.serve = signature = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    else:
+        module.owner, module.serve = program.owner, tf.function(serve)
+        signature = module.serve.get_concrete_function(**specs)
+    tf.saved_model.save(module, str(folder), signatures=signature)
 
 
 def _load_keras(path: Path, source: Source, *, trust: bool) -> Any:  # noqa: ANN401
@@ -100,11 +109,19 @@ def _load_keras(path: Path, source: Source, *, trust: bool) -> Any:  # noqa: ANN
         try:
             return _load(named, source, trust=trust)
         except Exception as exc:
-            words = str(exc).strip().splitlines() or [type(exc).__name__]
-            raise ModelError(
-                f"{source.library} cannot load `{path}`: {words[0][:300]}",
-                "a custom layer's code is not in the file: export the model as a SavedModel instead",
-            ) from exc
+            raise _cannot_load(source.library, path, exc) from exc
+
+
+def _cannot_load(library: str, path: Path, exc: Exception) -> ModelError:
+    text = str(exc)
+    layer = _UNKNOWN_CLASS.search(text)
+    if layer:
+        return ModelError(
+            f"`{path}` has a `{layer[1]}` whose code is not in the file",
+            "export the model as a SavedModel, which carries its graph: model.export(folder)",
+        )
+    words = text.strip().splitlines() or [type(exc).__name__]
+    return ModelError(f"{library} cannot load `{path}`: {words[0][:300]}", "save the model again, and whole")
 
 
 def _load(path: Path, source: Source, *, trust: bool) -> Any:  # noqa: ANN401
@@ -133,8 +150,7 @@ def _from_saved_model(path: Path) -> Program:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as exc:
-        words = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise ModelError(f"TensorFlow cannot load `{path}`: {words[0][:300]}", "save the model again") from exc
+        raise _cannot_load("TensorFlow", path, exc) from exc
     signatures = dict(loaded.signatures)
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures), None)
     if name is None:
@@ -148,7 +164,7 @@ def _from_saved_model(path: Path) -> Program:
         return [outputs[key] for key in sorted(outputs)]
 
     batched = all(spec.shape.rank and spec.shape[0] is None for spec in arguments.values())
-    return Program(specs, call, batched, owner=loaded)
+    return Program(specs, call, batched, frozen=False, owner=loaded)
 
 
 def _named(found: Sequence[tuple[str, Any, str]]) -> tuple[TensorSpec, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeprof.analysis.flatbuffer import read_model
+from edgeprof.analysis.flatbuffer import ModelFile, read_model
 from edgeprof.analysis.numbers import Array, sqnr_db
 from edgeprof.compress.calibration import fitted, load_calibration
 from edgeprof.compress.converting import by_name, convert, left_float
@@ -81,13 +81,8 @@ def _random(program: Program) -> list[Array]:
 def _in_file_order(program: Program, arrays: Sequence[Array], folder: Path) -> list[Array]:
     """Return the arrays in the order of the `.tflite` file's inputs, which the converter may have changed."""
     names = [spec.name for spec in program.inputs]
-    found = [_argument(spec.name) for spec in read_model(folder / "model.tflite").inputs]
-    return [arrays[names.index(name)] if name in names else arrays[i] for i, name in enumerate(found)]
-
-
-def _argument(tensor: str) -> str:
-    """Return the argument that a tensor such as `serving_default_image:0` stands for."""
-    return tensor.removeprefix("serving_default_").partition(":")[0]
+    found = read_model(folder / "model.tflite").input_names
+    return [arrays[names.index(name)] for name in found] if set(found) == set(names) else list(arrays)
 
 
 def _check(
@@ -95,21 +90,24 @@ def _check(
 ) -> tuple[tuple[str, str], ...]:
     """Write the golden vectors and return what is doubtful about the file."""
     outputs = write_golden(folder / "model.tflite", golden, folder / "golden.npz")
-    warnings = left_float(read_model(folder / "model.tflite"), recipe)
+    found = read_model(folder / "model.tflite")
+    warnings = left_float(found, recipe)
     if len(golden[0]) > 1 and all((output == output[:1]).all() for output in outputs):
         text = (
             f"the outputs are the same for {len(golden[0])} different inputs; is the model trained, its input scaled?"
         )
         warnings = (*warnings, ("constant_output", text))
-    return (*warnings, *_parity(outputs, expected)) if recipe.name == "fp32" else warnings
+    return (*warnings, *_parity(found, outputs, expected)) if recipe.name == "fp32" else warnings
 
 
-def _parity(outputs: Sequence[Array], expected: Sequence[Array]) -> tuple[tuple[str, str], ...]:
+def _parity(found: ModelFile, outputs: Sequence[Array], expected: Sequence[Array]) -> tuple[tuple[str, str], ...]:
     """Return a warning where the float artifact computes something else than the Keras model."""
     if len(outputs) != len(expected):
         return (("parity", f"the artifact has {len(outputs)} outputs, the Keras model {len(expected)}"),)
-    found = [sqnr_db(want.ravel(), got.ravel()) for want, got in zip(expected, outputs, strict=True)]
-    worst = min((db for db in found if db is not None), default=None)
+    order = [int(name.removeprefix("output_")) for name in found.output_names] or range(len(outputs))
+    pairs = zip((expected[i] for i in order), outputs, strict=True)
+    decibels = [sqnr_db(want.ravel(), got.ravel()) for want, got in pairs]
+    worst = min((db for db in decibels if db is not None), default=None)
     if worst is None or worst >= _PARITY_DB:
         return ()
     return (

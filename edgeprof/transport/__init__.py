@@ -5,7 +5,6 @@ A transport is two methods. `edgeprof.transport.connect(url)` picks one by the U
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
@@ -104,7 +103,7 @@ def offered_key(url: str) -> "OfferedKey | None":
 
 
 def _scheme(url: str) -> str:
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0].lower() if ":" in url else ""
     if scheme not in SCHEMES:
         hint = did_you_mean(scheme, SCHEMES) + "write ssh://user@host, or `local:` for this machine"
         raise UsageError(f"unknown kind of connection: `{url}`", hint)

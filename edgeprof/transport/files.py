@@ -60,8 +60,8 @@ read -r answer || exit 0
 [ "$answer" = append ] || { true > "$part"; } 2>/dev/null || fail write "$part"
 [ "$answer" = append ] || there=0
 room=$(free)
-[ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error write $room $dest"; rm -f "$part"; exit 0; }
-cat >> "$part" 2>/dev/null || { echo "error write $(free) $part"; rm -f "$part"; exit 0; }
+[ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error room $room $dest"; rm -f "$part"; exit 0; }
+cat >> "$part" 2>/dev/null || { echo "error room $(free) $part"; rm -f "$part"; exit 0; }
 # The link was cut, and what came stays for the next try. A damaged part stays as well: it may be another session's
 # that is under way, and nobody goes on with it.
 there=$(size "$part")
@@ -252,7 +252,7 @@ def _refused(line: str, dest: str, total: int) -> DeviceError:
         )
     if what == "folder":
         return DeviceError(f"`{dest}` is a folder on the board", "give the file's own path")
-    if free.isdigit() and int(free) < total:
+    if what == "room" and free.isdigit() and int(free) < total:
         text = f"no room on the board for `{dest}`: {total / 1e6:.1f} MB needed, {int(free) / 1e6:.1f} MB free"
         return DeviceError(text, "make room there, or give another folder with `edgeprof device add … --home FOLDER`")
     return DeviceError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import paramiko
 
-from edgeprof.errors import LinkLost, TransportError
+from edgeprof.errors import TransportError
 from edgeprof.transport import Channel
 from edgeprof.transport.hostkeys import Endpoint, check_offer, fingerprint, is_known, trust
 from edgeprof.transport.sshconfig import login_for
@@ -49,19 +49,27 @@ class SshTransport:
             LinkLost: The way to the board is gone.
             TransportError: The board's SSH server starts no further command.
         """
+        patience_s = self._deadlines.connect_s + self._deadlines.silent_s
         try:
-            with lost_link(self.url):
-                session = self._transport.open_session(window_size=WINDOW_BYTES, timeout=self._deadlines.connect_s)
-                # Whatever shell the user has there, it only starts `argv`.
-                session.exec_command(shlex.join(argv))
-        except LinkLost as exc:
-            if not self._transport.is_active():
-                raise
-            raise TransportError(
-                f"the SSH server of {self.url} starts no further command: {exc.__cause__}",
-                "too many at once? `MaxSessions` in the board's sshd_config; or does this account allow no commands?",
-            ) from exc
+            session = self._transport.open_session(window_size=WINDOW_BYTES, timeout=patience_s)
+        except paramiko.ChannelException as exc:
+            raise self._refused(exc) from exc
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            raise lost(self.url, str(self._transport.saved_exception or exc)) from exc
+        try:
+            # Whatever shell the user has there, it only starts `argv`.
+            session.exec_command(shlex.join(argv))
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            if self._transport.is_active():
+                raise self._refused(exc) from exc
+            raise lost(self.url, str(self._transport.saved_exception or exc)) from exc
         return SshChannel(session, self.url, self._deadlines.stall_s)
+
+    def _refused(self, exc: Exception) -> TransportError:
+        return TransportError(
+            f"the SSH server of {self.url} starts no further command: {exc}",
+            "too many at once? `MaxSessions` in the board's sshd_config; or does this account allow no commands?",
+        )
 
     def close(self) -> None:
         """See `Transport`."""

@@ -77,15 +77,16 @@ class Watched:
 
         Raises:
             TimeoutError: Nothing came for now.
-            OSError: Nothing came for so long that the board must be gone.
+            ConnectionResetError: Nothing came for so long that the board must be gone.
         """
         try:
             data: bytes = self._sock.recv(size)
-        except TimeoutError:
+        except TimeoutError as exc:
             silence_s = time.monotonic() - self._heard_at
-            if silence_s > self._silent_s:
-                raise OSError(errno.ETIMEDOUT, f"nothing was heard for {silence_s:.0f} s") from None
-            raise
+            if silence_s <= self._silent_s and exc.errno != errno.ETIMEDOUT:
+                raise
+            # Not ETIMEDOUT: that is a TimeoutError, after which paramiko tries again.
+            raise ConnectionResetError(errno.ECONNRESET, f"nothing was heard for {silence_s:.1f} s") from None
         self._heard_at = time.monotonic()
         return data
 

@@ -271,9 +271,12 @@ def test_a_file_that_is_not_there_cannot_be_pulled(way, tmp_path):
 def test_a_local_command_that_takes_no_input_is_given_up():
     from edgeprof.transport.local import LocalTransport
 
-    with closing(LocalTransport(stall_s=0.2)) as way, closing(way.open(("sleep", "30"))) as channel:
-        with pytest.raises(LinkLost) as caught:
-            channel.write(bytes(1 << 20))
+    with (
+        closing(LocalTransport(stall_s=0.2)) as way,
+        closing(way.open(("sleep", "30"))) as channel,
+        pytest.raises(LinkLost) as caught,
+    ):
+        channel.write(bytes(1 << 20))
 
     assert caught.value.message == "the command took nothing for 0.2 s"
 

@@ -175,7 +175,7 @@ def _prefer(transport: paramiko.Transport, kinds: set[str]) -> None:
 
 
 def _no_server(endpoint: Endpoint, exc: Exception) -> TransportError:
-    why = str(exc) or "it closed the connection"
+    why = str(exc) or "it said nothing more or closed the connection"
     return TransportError(
         f"{endpoint.host}:{endpoint.port} answers, but not as an SSH server does: {why}",
         "is that port an SSH server's, and is it not overloaded? `ssh -v` to it says more",

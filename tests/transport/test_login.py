@@ -15,8 +15,8 @@ from edgeprof.errors import TransportError
 from edgeprof.transport import connect
 from edgeprof.transport.files import run
 from edgeprof.transport.ssh import SshTransport
+from edgeprof.transport.sshlink import Deadlines
 from tests.sshd import Sshd, current_user, free_port
-from tests.transport.conftest import SHORT
 
 ssh = pytest.mark.sshd
 
@@ -222,7 +222,7 @@ def test_a_board_that_starts_no_more_commands_says_so(running, home):
 
 def failed(port: int, host: str = "127.0.0.1") -> TransportError:
     with pytest.raises(TransportError) as caught:
-        SshTransport(f"ssh://me@{host}:{port}", None, SHORT)
+        SshTransport(f"ssh://me@{host}:{port}", None, Deadlines(connect_s=1))
     return caught.value
 
 

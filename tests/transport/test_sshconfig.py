@@ -1,6 +1,7 @@
 """`~/.ssh/config` is read as OpenSSH reads it."""
 
 import getpass
+import shutil
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -142,6 +143,7 @@ def test_the_url_wins_over_the_configuration(home):
     assert login.keys == (f"{home}/me-192.0.2.1",)
 
 
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH client is installed")
 @pytest.mark.parametrize(
     "text",
     [

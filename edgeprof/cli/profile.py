@@ -40,6 +40,9 @@ Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little
 Launches = Annotated[int, typer.Option("--launches", "-k", help="Fresh processes, each one observation.")]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of about a second of them.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
+Reconnect = Annotated[
+    float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
+]
 
 
 def profile(
@@ -55,6 +58,7 @@ def profile(
     launches: Launches = 8,
     runs: Runs = None,
     timeout_s: Timeout = 120.0,
+    reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
@@ -83,7 +87,7 @@ def profile(
     plan = RunPlan(launches=launches, runs=runs, runtime=runtime or "auto", timeout_s=timeout_s)
     setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
     request = ProfileRequest(
-        (), plan, threads=tuple(dict.fromkeys(threads)), cpus=tuple(dict.fromkeys(cpus)), setup=setup
+        (), plan, tuple(dict.fromkeys(threads)), tuple(dict.fromkeys(cpus)), setup=setup, reconnect_s=reconnect_s
     )
     check(request)
     compression = CompressRequest(
@@ -116,4 +120,4 @@ def _show(outcome: "Outcome", as_json: bool) -> None:
     for failure in outcome.failures:
         show_error(failure.error)
     if outcome.failures:
-        raise typer.Exit(1)
+        raise typer.Exit(max(failure.error.exit_code for failure in outcome.failures))

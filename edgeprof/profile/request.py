@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from edgeprof.accuracy import EvalSet
+from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
 from edgeprof.records import Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
+from edgeprof.targets import did_you_mean
 
 MOST_THREADS = 256
 _CPUS = re.compile(r"(\d+)(?:-(\d+))?")
@@ -26,6 +28,7 @@ class ProfileRequest:
         references: The float model's outputs on them, by the name of the model.
         setup: How to get boards ready.
         warnings: What is known to be doubtful before anything ran.
+        reconnect_s: How long to try to get a board back after its link was lost.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -36,6 +39,7 @@ class ProfileRequest:
     references: tuple[tuple[str, Reference], ...] = ()
     setup: SetupOptions = field(default_factory=SetupOptions)
     warnings: tuple[Warning_, ...] = ()
+    reconnect_s: float = 30.0
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""
@@ -47,11 +51,14 @@ def check(request: ProfileRequest) -> None:
     """Refuse what no board can do.
 
     Raises:
-        UsageError: A number is out of its range; the message says which.
+        UsageError: A number is out of its range, or the runtime is unknown; the message says which.
     """
     _in_range("--launches", request.plan.launches, 1, 1000)
     if request.plan.runs is not None:
         _in_range("--runs", request.plan.runs, 1, 10_000_000)
+    if request.setup.runtime not in (None, *RUNTIMES):
+        hint = did_you_mean(request.setup.runtime, RUNTIMES) + f"known runtimes: {', '.join(RUNTIMES)}"
+        raise UsageError(f"unknown runtime: `{request.setup.runtime}`", hint)
     for threads in request.threads:
         _in_range("--threads", threads, 1, MOST_THREADS)
     for cpus in request.cpus:

@@ -110,7 +110,7 @@ class _Session:
                 return step(cell)
             except LinkLost as exc:
                 self._watch.say(self._device.name, exc.message)
-                board.reconnect(lambda text: self._watch.say(self._device.name, text))
+                board.reconnect(lambda text: self._watch.say(self._device.name, text), self._request.reconnect_s)
                 cell.warn(
                     "link_lost",
                     f"the link was lost and came back ({exc.message}); the step was measured again",

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 
 from edgeprof.devices import Device
-from edgeprof.errors import LinkLost, TransportError
+from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, TransportError
 from edgeprof.remote.agent import LinuxAgent
 from edgeprof.remote.bootstrap import Bytes, Prepared, Say, SetupOptions, prepare
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.files import pull_bytes, push, push_bytes
 
-_RETRY_PAUSES_S = (0.5, 1, 2, 4, 8, 15)
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 8.0
 
 
 class Board:
@@ -44,25 +45,26 @@ class Board:
         self.agent.shut()
         self._transport.close()
 
-    def reconnect(self, say: Say) -> None:
-        """Make a new way and a new agent after a cut, trying for about half a minute.
+    def reconnect(self, say: Say, patience_s: float) -> None:
+        """Make a new way and a new agent after a cut, trying again and again for `patience_s`.
 
         Raises:
             LinkLost: The board stayed away.
         """
         self.close()
-        reason: Exception | None = None
-        for pause_s in _RETRY_PAUSES_S:
+        end, pause_s = time.monotonic() + patience_s, _FIRST_PAUSE_S
+        while True:
             say(f"`{self.device.name}` is away; trying again in {pause_s:g} s")
             time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
                 self._transport = _way(self.device)
                 self.agent = self._start_agent()
-            except TransportError as exc:
-                reason = exc
+            except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
+                if time.monotonic() + pause_s > end:
+                    raise _stayed_away(self.device.name, exc) from exc
             else:
                 return
-        raise LinkLost(f"`{self.device.name}` did not come back: {reason}", "what finished is stored") from reason
 
     def push_model(self, path: Path, sha256: str, sent: Bytes | None = None) -> int:
         """Put a model on the board under its hash; return the bytes sent, 0 if it was there."""
@@ -134,6 +136,11 @@ def _completed(device: Device, options: SetupOptions) -> SetupOptions:
         wheels=options.wheels,
         first_python=sys.executable if device.url == "local:" else options.first_python,
     )
+
+
+def _stayed_away(name: str, reason: EdgeprofError) -> LinkLost:
+    text = f"`{name}` did not come back: {reason.message}"
+    return LinkLost(text, "what finished is stored; `edgeprof run list` shows it. `--reconnect SECONDS` waits longer")
 
 
 def _owner() -> str:

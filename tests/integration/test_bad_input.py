@@ -25,11 +25,11 @@ def refused(done, code: int, message: str, hint: str) -> None:
         (("--threads", "0"), "error: --threads 0 is out of range", "hint: from 1 to 256"),
         (("--threads", "100000"), "error: --threads 100000 is out of range", "hint: from 1 to 256"),
         (("--runs", "0"), "error: --runs 0 is out of range", "hint: from 1 to 10 000 000"),
-        (("--launches", "0"), "error: --launches 0 is out of range", "hint: from 1 to 1000"),
+        (("--launches", "0"), "error: --launches 0 is out of range", "hint: from 1 to 1 000"),
         (("--cpus", "few"), "error: --cpus `few` names no cores", "write `all`, `big`, `little`, `0-3` or `0,2`"),
         (("--device", "locl"), "error: unknown device: `locl`", "did you mean `local`?"),
         (("--recipe", "int9"), "error: unknown recipe: `int9`", "did you mean `int8`?"),
-        (("--runtime", "litter"), "unknown runtime: `litter`", "litert"),
+        (("--runtime", "litter"), "error: unknown runtime: `litter`", "did you mean `litert`?"),
     ],
 )
 def test_an_option_that_no_board_can_follow_is_refused_with_its_range(cli, example, options, message, hint):

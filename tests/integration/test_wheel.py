@@ -18,7 +18,9 @@ def installed(tmp_path_factory):
     wheel = next(folder.glob("*.whl"))
     subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
     programs = folder / "env" / "bin"
-    subprocess.run([str(programs / "python"), "-m", "pip", "install", "--quiet", str(wheel)], check=True, capture_output=True)
+    subprocess.run(
+        [str(programs / "python"), "-m", "pip", "install", "--quiet", str(wheel)], check=True, capture_output=True
+    )
     return programs
 
 
@@ -46,7 +48,9 @@ def test_a_keras_model_without_the_extra_names_the_extra(installed, cli, example
 
 
 def test_the_wheel_carries_targets_and_agent(installed, cli):
-    listed = subprocess.run([str(installed / "edgeprof"), "target", "list"], env=cli.env, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [str(installed / "edgeprof"), "target", "list"], env=cli.env, capture_output=True, text=True, check=True
+    )
 
     site = next(Path(installed).parent.glob("lib/python*/site-packages"))
     assert "raspberry-pi-5" in listed.stdout

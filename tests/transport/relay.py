@@ -68,7 +68,11 @@ class Relay:
             except OSError:
                 return
             self.connections += 1
-            far = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # nobody behind us any more
+                near.close()
+                continue
             self._sockets += [near, far]
             self._start(self._pump, near, far)
             self._start(self._pump, far, near)

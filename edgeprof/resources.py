@@ -1,5 +1,6 @@
-"""Where the files that travel with edgeprof lie: in the wheel, or in the checkout of an editable install."""
+"""Where files lie: those that travel with edgeprof (in the wheel, or in the checkout), and those that it keeps."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -15,3 +16,11 @@ def folder(name: str) -> Path:
         if path.is_dir():
             return path
     raise FileNotFoundError(f"edgeprof is not completely installed: no folder {name!r}")
+
+
+def cache_dir() -> Path:
+    """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's. It need not exist; all in it can be made again."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is not given
+
+    given = os.environ.get("EDGEPROF_CACHE_DIR")
+    return Path(given).expanduser() if given else user_cache_path("edgeprof")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
@@ -12,16 +11,9 @@ from tempfile import TemporaryDirectory
 
 import edgeprof.analysis
 from edgeprof.errors import ModelError
+from edgeprof.resources import cache_dir
 
 _LIBRARIES = ("tensorflow", "keras", "tf_keras", "ai-edge-litert", "numpy")
-
-
-def cache_dir() -> Path:
-    """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's."""
-    from platformdirs import user_cache_path
-
-    given = os.environ.get("EDGEPROF_CACHE_DIR")
-    return Path(given).expanduser() if given else user_cache_path("edgeprof")
 
 
 def place(kind: str, *parts: object) -> Path:

@@ -9,9 +9,9 @@ from os import environ
 from pathlib import Path
 from typing import IO
 
-from edgeprof.compress.cache import cache_dir
 from edgeprof.compress.jobs import Job, Line, parse_line
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.resources import cache_dir
 
 WORKER, GOLDEN = "edgeprof.compress.worker", "edgeprof.compress.golden"
 _EXTRA = ("tensorflow", "keras", "tf_keras", "ai_edge_litert")

@@ -5,7 +5,6 @@ The board needs no internet and no pip. The host's own `pip download` is used, s
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -71,14 +70,6 @@ class RuntimePackage:
     site_packages: bool
 
 
-def cache_dir() -> Path:
-    """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is not given
-
-    given = os.environ.get("EDGEPROF_CACHE_DIR")
-    return Path(given).expanduser() if given else user_cache_path("edgeprof")
-
-
 def find_package(name: str, machine: str, python: tuple[int, int]) -> RuntimePackage:
     """Return the runtime `name` for a machine and the Python that will run it there.
 
@@ -110,7 +101,7 @@ def packed(package: RuntimePackage, given: Sequence[Path], say: Callable[[str], 
         TransportError: A wheel could not be downloaded.
         UsageError: A given file is no pinned wheel, or a download is not what was pinned.
     """
-    archive = cache_dir() / "runtimes" / f"{package.folder}.tar.gz"
+    archive = resources.cache_dir() / "runtimes" / f"{package.folder}.tar.gz"
     if archive.is_file():
         return archive
     wheels = [_fetch(wheel, given, say) for wheel in package.wheels]
@@ -137,7 +128,7 @@ def _fetch(wheel: Wheel, given: Sequence[Path], say: Callable[[str], None]) -> P
             return path
     if any(path.name == wheel.file for path in given):
         raise UsageError(f"`{wheel.file}` is not the pinned wheel: its hash differs", f"expected {wheel.sha256}")
-    kept = cache_dir() / "wheels" / wheel.file
+    kept = resources.cache_dir() / "wheels" / wheel.file
     if kept.is_file() and _sha256(kept) == wheel.sha256:
         return kept
     say(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")

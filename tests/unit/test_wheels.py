@@ -9,7 +9,6 @@ import pytest
 
 from edgeprof import resources
 from edgeprof.errors import DeviceError, TransportError, UsageError
-from edgeprof.remote import wheels
 from edgeprof.remote.pyz import agent_archive
 from edgeprof.remote.wheels import RuntimePackage, Wheel, find_package, packed
 
@@ -91,7 +90,15 @@ def test_a_download_that_fails_says_how_to_bring_the_file(tmp_path, monkeypatch)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    wheel = Wheel("ai-edge-litert", "9.9.0", "any", "x86_64", "ai_edge_litert-9.9.0-cp311-cp311-manylinux_2_27_x86_64.whl", "0" * 64, 1)
+    wheel = Wheel(
+        "ai-edge-litert",
+        "9.9.0",
+        "any",
+        "x86_64",
+        "ai_edge_litert-9.9.0-cp311-cp311-manylinux_2_27_x86_64.whl",
+        "0" * 64,
+        1,
+    )
     package = RuntimePackage("litert", "9.9.0", "litert-9", (wheel,), site_packages=False)
 
     with pytest.raises(TransportError, match="`pip download` of ai_edge_litert-9.9.0") as caught:
@@ -105,8 +112,12 @@ def test_a_download_that_is_not_what_was_pinned_is_refused(tmp_path, monkeypatch
     (tmp_path / "index").mkdir()
     real = made_wheel(tmp_path / "index", b"tampered")
     with zipfile.ZipFile(tmp_path / "index" / real.file, "a") as archive:
-        archive.writestr("ai_edge_litert-9.9.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: ai-edge-litert\nVersion: 9.9.0\n")
-        archive.writestr("ai_edge_litert-9.9.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_27_x86_64\n")
+        archive.writestr(
+            "ai_edge_litert-9.9.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: ai-edge-litert\nVersion: 9.9.0\n"
+        )
+        archive.writestr(
+            "ai_edge_litert-9.9.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_27_x86_64\n"
+        )
         archive.writestr("ai_edge_litert-9.9.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
@@ -116,7 +127,7 @@ def test_a_download_that_is_not_what_was_pinned_is_refused(tmp_path, monkeypatch
     with pytest.raises(UsageError, match="the index gave another ai_edge_litert-9.9.0"):
         packed(package, [], lambda _: None)
 
-    assert not list((wheels.cache_dir() / "wheels").glob("*.whl"))
+    assert not list((resources.cache_dir() / "wheels").glob("*.whl"))
 
 
 def test_the_agents_archive_is_the_same_every_time():

@@ -71,7 +71,9 @@ def test_a_busy_board_names_who_has_it(wire):
 def test_a_crashed_child_carries_its_code_and_the_runtimes_last_words(wire):
     made = wire(error("child_crashed", "died of SIGSEGV while in `invoke`", '{"stderr": "a\\nERROR: tensor 7"}'))
 
-    with pytest.raises(ChildError, match="on `pi5`: died of SIGSEGV while in `invoke` .it said: ERROR: tensor 7") as caught:
+    with pytest.raises(
+        ChildError, match="on `pi5`: died of SIGSEGV while in `invoke` .it said: ERROR: tensor 7"
+    ) as caught:
         made.call("invoke", {}, 10)
 
     assert caught.value.code == "child_crashed"

@@ -95,10 +95,10 @@ def _arrays(path: Path) -> dict[str, Array]:
         raise UsageError(f"there is no evaluation set at `{path}`", "give a .npz file with `x` and `y` to --eval")
     hint = "save it with np.savez(path, x=samples, y=labels)"
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise UsageError(f"the evaluation set `{path}` is one array, without labels", hint)
-        with loaded:
+        with path.open("rb") as file:  # numpy itself leaves a damaged file open
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                raise UsageError(f"the evaluation set `{path}` is one array, without labels", hint)
             return {name: loaded[name] for name in loaded.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as exc:
         what = "holds Python objects, not numbers" if "pickled" in str(exc) and path.suffix == ".npz" else None

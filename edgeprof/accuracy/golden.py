@@ -68,7 +68,7 @@ def _compare(recipe: str, spec: TensorSpec, want: Array, have: Array) -> GoldenC
 
 def _load(path: Path, side: str, count: int) -> list[Array]:
     try:
-        with np.load(path, allow_pickle=False) as vectors:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as vectors:
             return [vectors[f"{side}{i}"] for i in range(count)]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
         raise ModelError(f"the golden vectors `{path}` cannot be read", "delete them and compress again") from exc

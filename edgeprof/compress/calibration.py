@@ -90,10 +90,10 @@ def _arrays(path: Path) -> Mapping[str, Array]:
 
 
 def _read(path: Path) -> dict[str, Array]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return {"x": loaded}
-    with loaded:
+    with path.open("rb") as file:  # numpy itself leaves a damaged file open
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"x": loaded}
         # Labels may lie beside the samples in a file made for evaluation.
         names = [name for name in loaded.files if name not in ("y", "labels")]
         return {name: loaded[name] for name in names}

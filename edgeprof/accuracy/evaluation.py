@@ -55,12 +55,18 @@ def load_eval(path: Path) -> EvalSet:
 def check_fits(artifact: Artifact, evaluation: EvalSet) -> None:
     """Refuse samples that the artifact cannot take, and labels that it cannot give.
 
-    Dimensions of 1 may be left out of a sample's shape, and samples may be flat.
+    Dimensions of 1 may be left out of a sample's shape, and samples may be flat. Samples of int8 are steps of one
+    certain input: they fit an int8 `.tflite` that the user brought, but no float input and no artifact of ours.
 
     Raises:
         ModelError: Says what was expected and what was got.
     """
     spec = only_input(artifact)
+    if evaluation.x.dtype == np.int8 and (spec.dtype.startswith("float") or artifact.parent_sha256):
+        raise ModelError(
+            f"the evaluation set holds int8, and what a step stands for in {artifact.path.name} is not known",
+            "save real numbers instead: x = ((steps - zero_point) * scale).astype(np.float32)",
+        )
     if len(artifact.outputs) != 1:
         raise ModelError(
             f"{artifact.path.name} has {len(artifact.outputs)} outputs",
@@ -100,7 +106,7 @@ def _arrays(path: Path) -> dict[str, Array]:
             if isinstance(loaded, np.ndarray):
                 raise UsageError(f"the evaluation set `{path}` is one array, without labels", hint)
             return {name: loaded[name] for name in loaded.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as exc:
+    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile) as exc:
         what = "holds Python objects, not numbers" if "pickled" in str(exc) and path.suffix == ".npz" else None
         raise UsageError(f"the evaluation set `{path}` {what or 'is no readable .npz file'}", hint) from exc
 

@@ -67,7 +67,7 @@ def load_cached(folder: Path) -> Artifact | None:
 
 def keep(made: Path, target: Path, artifact: Artifact) -> None:
     """Move a folder with `model.tflite` and `golden.npz` to its place in the cache, with what is known of it."""
-    (made / _ABOUT).write_text(_json(artifact))
+    (made / _ABOUT).write_text(_json(artifact, made / _GOLDEN))
     move(made, target)
 
 
@@ -79,7 +79,7 @@ def copy_out(artifact: Artifact, folder: Path) -> Artifact:
     if artifact.golden and golden:
         _copy(artifact.golden, golden)
     _copy(artifact.path, path)
-    _beside(path, ".json").write_text(_json(artifact))
+    _beside(path, ".json").write_text(_json(artifact, golden))
     return replace(artifact, path=path, golden=golden)
 
 
@@ -106,17 +106,20 @@ def _copy(source: Path, target: Path) -> None:
     Path(file.name).replace(target)
 
 
-def _json(artifact: Artifact) -> str:
+def _json(artifact: Artifact, golden: Path | None) -> str:
     fields = asdict(artifact)
     del fields["path"], fields["golden"]
-    return json.dumps({"schema": _SCHEMA, **fields}, indent=1) + "\n"
+    golden_sha256 = content_sha256(golden) if golden else None
+    return json.dumps({"schema": _SCHEMA, "golden_sha256": golden_sha256, **fields}, indent=1) + "\n"
 
 
 def _read(about: Path, path: Path, golden: Path) -> Artifact | None:
-    """Return the artifact that a JSON file describes, or `None` where it is none of ours."""
+    """Return the artifact that a JSON file describes, or `None` where it or its golden vectors are none of ours."""
     try:
         fields = json.loads(about.read_text())
         if fields.pop("schema") != _SCHEMA:
+            return None
+        if fields.pop("golden_sha256") != (content_sha256(golden) if golden.is_file() else None):
             return None
         fields["inputs"], fields["outputs"] = _specs(fields["inputs"]), _specs(fields["outputs"])
         fields["versions"], fields["warnings"] = _pairs(fields["versions"]), _pairs(fields["warnings"])

@@ -45,7 +45,10 @@ def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None
 
 
 def left_float(found: ModelFile, recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    """Return a warning where an integer recipe left ops in floating point."""
+    """Return a warning where `dynamic` quantised nothing, or an integer recipe left ops in floating point."""
+    if recipe.optimise and not recipe.weights and not recipe.calibrated and not found.quantised:
+        text = f"{recipe.name} quantised nothing: the converter leaves weights of fewer than 1,024 elements as they are"
+        return (("nothing_quantised", text),)
     if not recipe.calibrated or not found.float_ops:
         return ()
     names = ", ".join(found.float_ops)

@@ -138,8 +138,12 @@ def _keras_call(model: Any) -> Callable[[Sequence[Any]], list[Any]]:  # noqa: AN
     import tensorflow as tf
 
     def call(tensors: Sequence[Any]) -> list[Any]:
-        given = tensors[0] if len(tensors) == 1 else list(tensors)
-        return list(tf.nest.flatten(model(given, training=False)))
+        # A model of named inputs takes a dict; its `inputs` are in `tf.nest`'s order, sorted by key.
+        structure = getattr(model, "input", None)
+        named = isinstance(structure, dict)
+        given = tf.nest.pack_sequence_as(structure, list(tensors)) if named else list(tensors)
+        alone = len(tensors) == 1 and not named
+        return list(tf.nest.flatten(model(tensors[0] if alone else given, training=False)))
 
     return call
 

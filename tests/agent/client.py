@@ -137,6 +137,10 @@ class Agent:
         done = self.call("invoke", child=child, inputs=self.board.inputs(data), count=count, **{**usual, **params})
         return (self.home / done["file"]).read_bytes()
 
+    def next(self) -> dict:
+        """Return the next message, whatever it belongs to."""
+        return json.loads(self.line(time.monotonic() + PATIENCE_S))
+
     def line(self, deadline: float) -> bytes:
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))

@@ -90,6 +90,7 @@ class LiteRt:
             kind.fix(shapes[place])
         self.outputs = self._tensors("Output", self._out_kinds, self._out_specs, self._out_order)
         self._bind()
+        self._mark = words_since(None)
 
     def fill(self, sample: bytes) -> None:
         """Copy a sample, the inputs' bytes one after another, into the inputs."""
@@ -115,7 +116,7 @@ class LiteRt:
 
     def failure(self, status: int) -> str:
         """Return what the runtime said of a run that returned `status`."""
-        return "the run failed: {}".format(_status(status))
+        return "the run failed: {}: {}".format(_status(status), words_since(self._mark) or "no reason given")
 
     def empty_call_ns(self) -> int:
         """Return the cost of timing a C call of as many arguments that does nothing."""
@@ -123,11 +124,9 @@ class LiteRt:
 
     def _compile(self) -> None:
         self._compiled = self._made("CreateCompiledModel", self._env, self._model, self._options)
-        self._dynamic = False
         for place, kind in zip(self._in_order, self._in_kinds):
             shape = kind.layout.shape()
             if min(shape, default=1) < 0:
-                self._dynamic = True
                 fixed = [1 if size < 0 else size for size in shape]
                 dims = (ctypes.c_int * len(fixed))(*fixed)
                 where = (self._compiled, _SIGNATURE, ctypes.c_size_t(place), dims, ctypes.c_size_t(len(fixed)))
@@ -212,7 +211,8 @@ class LiteRt:
     def _output_shapes(self) -> list:
         layouts = (abi.Layout * max(1, len(self._out_order)))()
         count = ctypes.c_size_t(len(self._out_order))
-        rest = (count, layouts, ctypes.c_bool(self._dynamic))
+        # True: allocate now. Else the first run does, and a model that cannot be prepared would fail only there.
+        rest = (count, layouts, ctypes.c_bool(True))
         self._check("model_refused", "GetCompiledModelOutputTensorLayouts", self._compiled, _SIGNATURE, *rest)
         return [layout.shape() for layout in layouts]
 

@@ -19,7 +19,7 @@ def folder(name: str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's. It need not exist; all in it can be made again."""
+    """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's. It need not exist; all in it can be remade."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is not given
 
     given = os.environ.get("EDGEPROF_CACHE_DIR")

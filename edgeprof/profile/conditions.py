@@ -71,9 +71,8 @@ def _machine(facts: BoardFacts) -> list[Warning_]:
     if facts.virtualization == "proot":
         found.append(warning("proot", "the board runs under proot, which slows every system call"))
     elif facts.virtualization:
-        found.append(
-            warning("virtual_machine", f"a virtual machine ({facts.virtualization}): its neighbours are unknown")
-        )
+        text = f"not a machine of its own ({facts.virtualization}): what runs beside it is unknown"
+        found.append(warning("virtual_machine", text))
     slow = sorted(set(facts.governors()) & {"powersave", "conservative", "ondemand"})
     if slow:
         text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"

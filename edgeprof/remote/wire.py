@@ -108,7 +108,7 @@ def _as_error(name: str, error: Mapping[str, Any]) -> DeviceError:
         return _busy(name, data)
     if code == "disk_full":
         return DeviceError(f"`{name}` has no room left: {message}", "make room, or give another folder with `--home`")
-    hint = _STATEFUL_HINT if _STATEFUL_REFUSED in message else _HINTS.get(code)
+    hint = next((text for words, text in _SPECIAL_HINTS.items() if words in message), _HINTS.get(code))
     tail = str(data.get("stderr") or "").strip().splitlines()
     said = f" (it said: {tail[-1]})" if tail and tail[-1] not in message else ""
     return ChildError(f"on `{name}`: {message}{said}", hint, code=code)
@@ -123,9 +123,15 @@ def _busy(name: str, data: Mapping[str, Any]) -> DeviceError:
     )
 
 
-# What LiteRT 2.3.0 says of models whose LSTM or SVDF keeps its state in a variable tensor.
-_STATEFUL_REFUSED = "Variable tensors not yet supported"
-_STATEFUL_HINT = "LiteRT does not run models that keep such state: `--runtime tflite-runtime` does"
+# Words of a runtime whose cause is known for certain.
+_SPECIAL_HINTS = {
+    # LiteRT 2.3.0, of models whose LSTM or SVDF keeps its state in a variable tensor
+    "Variable tensors not yet supported": (
+        "LiteRT does not run models that keep such state: `--runtime tflite-runtime` does"
+    ),
+    # tflite-runtime 2.14.0 on 32-bit boards, which bring their own numpy
+    "No module named 'numpy'": "`sudo apt install python3-numpy` on the board; it must be 1.23 to 1.26",
+}
 
 _HINTS = {
     "model_refused": "the runtime on the board cannot run this model: the line above names the operator or the fault",

@@ -25,7 +25,7 @@ class Channel(Protocol):
         """Send all of `data` to the command's standard input.
 
         Raises:
-            LinkLost: The way to the board is gone.
+            LinkLost: The way to the board is gone, or the command took nothing for a minute.
             BrokenPipeError: The command has ended or closed its standard input.
         """
 
@@ -42,6 +42,8 @@ class Channel(Protocol):
 
     def wait(self, timeout_s: float) -> tuple[int, bytes]:
         """Return the exit status and what was printed to standard error (at most its last 64 KiB).
+
+        The status is negative where a signal ended the command.
 
         Raises:
             TimeoutError: The command runs on after `timeout_s`.
@@ -62,6 +64,7 @@ class Transport(Protocol):
 
         Raises:
             LinkLost: The way to the board is gone.
+            TransportError: The board starts no further command.
         """
 
     def close(self) -> None:

@@ -72,6 +72,8 @@ class LocalChannel:
 
     def read(self, timeout_s: float) -> bytes:
         """See `Channel`."""
+        if self.closed:
+            return b""
         if not _ready(self._stdout.fileno(), select.POLLIN, timeout_s):
             raise TimeoutError
         return os.read(self._stdout.fileno(), 1 << 16)

@@ -21,6 +21,7 @@ _READ_BYTES = 1 << 18
 _WRITE_BYTES = (32 << 10) - 64
 _GRACE_S = 3.0
 _ENDING_S = 0.2
+_SHORTEST_S = 0.01  # the time limit is the draining thread's too, which must not spin
 
 
 class SshTransport:
@@ -116,7 +117,7 @@ class SshChannel:
 
     def read(self, timeout_s: float) -> bytes:
         """See `Channel`."""
-        self._session.settimeout(timeout_s)
+        self._session.settimeout(max(timeout_s, _SHORTEST_S))
         with lost_link(self._url):
             data: bytes = self._session.recv(_READ_BYTES)
         if not data and not self._session.eof_received:

@@ -158,9 +158,11 @@ def handshaken(endpoint: Endpoint, sock: paramiko.Channel | None, deadlines: Dea
     try:
         transport.start_client(timeout=2 * deadlines.connect_s)
         transport.get_remote_server_key()
-    except Exception as exc:  # paramiko passes on whatever its thread stumbled over
+    except BaseException as exc:
         shut(transport)
-        raise _no_server(endpoint, exc) from exc
+        if isinstance(exc, Exception):  # paramiko passes on whatever its thread stumbled over
+            raise _no_server(endpoint, exc) from exc
+        raise
     _keep_alive(transport, deadlines)
     return transport
 

@@ -1,11 +1,13 @@
 """Log in over SSH: through jump hosts, with host keys checked, with the agent's keys and those in files."""
 
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko.agent import AgentSSH
 
 from edgeprof.errors import TransportError, UsageError
@@ -147,7 +149,8 @@ def _file_keys(login: Login, tried: list[str]) -> list[tuple[str, paramiko.PKey]
     found: list[tuple[str, paramiko.PKey]] = []
     for path in login.keys or _usual_keys():
         try:
-            found.append((path, paramiko.PKey.from_path(path)))
+            with warnings.catch_warnings(action="ignore"):  # about kinds of key that are out of use
+                found.append((path, paramiko.PKey.from_path(path)))
         except (paramiko.PasswordRequiredException, TypeError):  # cryptography says TypeError for some formats
             tried.append(f"{path} (encrypted: `ssh-add {path}` first)")
         except FileNotFoundError:
@@ -155,7 +158,7 @@ def _file_keys(login: Login, tried: list[str]) -> list[tuple[str, paramiko.PKey]
                 tried.append(f"{path} (not there)")
         except OSError as exc:
             tried.append(f"{path} ({exc.strerror})")
-        except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType):
+        except (ValueError, UnsupportedAlgorithm, paramiko.SSHException, paramiko.pkey.UnknownKeyType):
             tried.append(f"{path} (not a private key we can read)")
     return found
 

@@ -112,6 +112,16 @@ def test_closing_a_channel_ends_the_commands_input(way, tmp_path):
     assert ended.exists()
 
 
+def test_a_closed_channel_is_at_its_end(way):
+    channel = way.open(("cat",))
+
+    channel.close()
+
+    assert channel.read(1) == b""
+    with pytest.raises(BrokenPipeError):
+        channel.write(b"more")
+
+
 def test_several_commands_run_at_once(way):
     with closing(way.open(("cat",))) as first, closing(way.open(("cat",))) as second:
         second.write(b"2")

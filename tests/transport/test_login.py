@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeprof.errors import TransportError
-from edgeprof.transport import connect
-from edgeprof.transport.files import run
+from edgeprof.errors import DeviceError, TransportError
+from edgeprof.transport import connect, offered_key
+from edgeprof.transport.files import push_bytes, run
 from edgeprof.transport.ssh import SshTransport
 from edgeprof.transport.sshlink import Deadlines
 from tests.sshd import Sshd, current_user, free_port
@@ -135,6 +135,24 @@ def test_identities_only_leaves_the_agents_other_keys_alone(home, sshd, agent, t
 
 
 @ssh
+def test_a_key_of_a_kind_we_cannot_use_stops_no_other(home, sshd, agent, tmp_path):
+    try:
+        add(make_key(tmp_path / "old", "dsa"))
+    except subprocess.CalledProcessError:
+        pytest.skip("this OpenSSH makes no DSA keys any more")
+    configure(home, f"IdentityFile {tmp_path}/old", f"IdentityFile {sshd.client_key}")
+
+    assert enter(sshd)
+
+
+@ssh
+def test_a_key_file_encrypted_in_a_way_we_cannot_read_is_named(home, sshd):
+    key = make_key(home / ".ssh" / "id_ed25519", "ed25519", "passphrase", "-Z", "chacha20-poly1305@openssh.com")
+
+    assert f"tried: {key} (" in refused(sshd).message
+
+
+@ssh
 def test_the_agent_that_the_configuration_names_is_asked(home, sshd, agent, monkeypatch):
     add(sshd.client_key)
     monkeypatch.setenv("SSH_AUTH_SOCK", "/nowhere")
@@ -218,6 +236,44 @@ def test_a_board_that_starts_no_more_commands_says_so(running, home):
         assert first.read(5) == b"still here"
     assert caught.value.message.startswith(f"the SSH server of {server.url} starts no further command: ")
     assert "`MaxSessions`" in caught.value.hint
+
+
+@ssh
+def test_a_start_up_file_that_prints_is_blamed_in_a_push(running, home):
+    server = running("ForceCommand echo hello; cat")
+    server.let_in(home)
+
+    with closing(connect(server.url, host_key=server.fingerprint)) as way, pytest.raises(DeviceError) as caught:
+        push_bytes(way, b"data", "~/dest")
+
+    assert caught.value.message == "the board's shell said `hello` in a push"
+    assert caught.value.hint == "does its start-up file print something?"
+
+
+@ssh
+def test_an_account_without_a_shell_is_told_apart(running, home):
+    server = running("ForceCommand echo no shell here >&2; exit 1")
+    server.let_in(home)
+
+    with closing(connect(server.url, host_key=server.fingerprint)) as way, pytest.raises(DeviceError) as caught:
+        push_bytes(way, b"data", "~/dest")
+
+    assert caught.value.message == "the board's shell ended during a push: no shell here"
+    assert caught.value.hint == "can you run `sh` there by hand?"
+
+
+@ssh
+def test_a_board_is_reached_by_ipv6(running, home):
+    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists() or not Path("/proc/net/if_inet6").read_text():
+        pytest.skip("this machine has no IPv6")
+    server = running("ListenAddress ::1")
+    configure(home, f"IdentityFile {server.client_key}")
+    url = f"ssh://{current_user()}@[::1]:{server.port}"
+    offered_key(url).trust(None)
+
+    with closing(connect(url)) as way:
+        assert run(way, ("true",), 10).returncode == 0
+    assert (home / "config" / "known_hosts").read_text().startswith(f"[::1]:{server.port} ssh-ed25519 ")
 
 
 def failed(port: int, host: str = "127.0.0.1") -> TransportError:

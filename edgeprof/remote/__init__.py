@@ -10,7 +10,7 @@ from edgeprof.remote.agent import (
     OpenRequest,
     Snapshot,
 )
-from edgeprof.remote.board import Board, connect_board
+from edgeprof.remote.board import Board, connect_board, probe_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "SetupOptions",
     "Snapshot",
     "connect_board",
+    "probe_board",
 ]

@@ -6,11 +6,20 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, TransportError
 from edgeprof.remote.agent import LinuxAgent
-from edgeprof.remote.bootstrap import Bytes, Prepared, Say, SetupOptions, prepare
+from edgeprof.remote.bootstrap import (
+    Bytes,
+    Prepared,
+    Say,
+    SetupOptions,
+    agent_command,
+    prepare,
+    serve_command,
+)
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.files import pull_bytes, push, push_bytes
@@ -91,16 +100,26 @@ class Board:
         return f"{self.prepared.survey.home}/{name}"
 
     def _start_agent(self) -> LinuxAgent:
-        command = (
-            self.prepared.python,
-            "-I",
-            "-S",
-            "-B",
-            self.prepared.agent_path,
-            "serve",
-            self.prepared.survey.home,
-        )
-        return LinuxAgent(Wire(self._transport.open(command), self.device.name), _owner())
+        ready = self.prepared
+        return _started(self._transport, self.device, serve_command(ready.python, ready.agent_path, ready.survey.home))
+
+
+def probe_board(device: Device, say: Say) -> dict[str, Any]:
+    """Ask a device what it is; it needs the agent for that, and no runtime.
+
+    Returns:
+        What the protocol's section "Probe" lists.
+
+    Raises:
+        TransportError: It cannot be reached.
+        DeviceError: It has no usable Python, or another host holds it.
+    """
+    transport = _way(device)
+    try:
+        command = agent_command(transport, _completed(device, SetupOptions()), say)
+        return _started(transport, device, command).probe()
+    finally:
+        transport.close()
 
 
 def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None) -> Board:
@@ -123,6 +142,10 @@ def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes |
     except BaseException:
         transport.close()
         raise
+
+
+def _started(transport: Transport, device: Device, command: tuple[str, ...]) -> LinuxAgent:
+    return LinuxAgent(Wire(transport.open(command), device.name), _owner())
 
 
 def _way(device: Device) -> Transport:

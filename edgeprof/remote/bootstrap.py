@@ -77,11 +77,30 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
     found = survey(transport, options.home, options.first_python)
     python, package = _choose(found, options.runtime)
     agent_path, agent_bytes = _push_agent(transport, found, say)
-    runtime_bytes = _push_runtime(transport, found, packed_if_needed(found, package, options, say), package, sent)
+    archive = _packed_if_missing(found, package, options, say)
+    runtime_bytes = _push_runtime(transport, found, archive, package, sent)
     return Prepared(found, python, agent_path, package, agent_bytes + runtime_bytes)
 
 
-def packed_if_needed(found: Survey, package: RuntimePackage, options: SetupOptions, say: Say) -> Path | None:
+def agent_command(transport: Transport, options: SetupOptions, say: Say) -> tuple[str, ...]:
+    """Push the agent alone, for boards that are only asked what they are; return the command that starts it.
+
+    Raises:
+        DeviceError: The board has no usable Python, or no room.
+        LinkLost: The way is gone.
+    """
+    found = survey(transport, options.home, options.first_python)
+    _, python = _usable(found)[0]
+    agent_path, _ = _push_agent(transport, found, say)
+    return serve_command(python, agent_path, found.home)
+
+
+def serve_command(python: str, agent_path: str, home: str) -> tuple[str, ...]:
+    """Return the command that starts an agent, as docs/agent-protocol.md has it."""
+    return (python, "-I", "-S", "-B", agent_path, "serve", home)
+
+
+def _packed_if_missing(found: Survey, package: RuntimePackage, options: SetupOptions, say: Say) -> Path | None:
     """Return the runtime's archive on the host, or `None` where the board has it."""
     if f"runtimes/{package.folder}/runtime.json" in found.has:
         return None
@@ -91,12 +110,17 @@ def packed_if_needed(found: Survey, package: RuntimePackage, options: SetupOptio
 
 
 def _choose(found: Survey, wanted: str | None) -> tuple[str, RuntimePackage]:
-    usable = [(version, path) for version, path in found.pythons if version >= OLDEST_PYTHON]
-    if not usable:
-        raise _no_python(found.pythons)
+    usable = _usable(found)
     choice = choose_runtime(found.machine, found.libc, found.libc_version, [version for version, _ in usable], wanted)
     version, path = next(item for item in usable if choice.name == LITERT or item[0] == choice.python)
     return path, find_package(choice.name, found.machine, version)
+
+
+def _usable(found: Survey) -> list[tuple[tuple[int, int], str]]:
+    usable = [(version, path) for version, path in found.pythons if version >= OLDEST_PYTHON]
+    if not usable:
+        raise _no_python(found.pythons)
+    return usable
 
 
 def _no_python(pythons: Sequence[tuple[tuple[int, int], str]]) -> DeviceError:

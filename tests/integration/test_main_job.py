@@ -251,3 +251,17 @@ def eventually(condition, seconds: float = 20) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_probe_says_what_a_board_is_and_where_that_differs_from_its_target(cli, board):
+    cli("device", "add", "other", board.url, "--host-key", board.sshd.fingerprint, "--target", "raspberry-pi-5")
+
+    shown = cli("device", "probe", "other")
+    document = cli("device", "probe", "other", "--json").json()
+
+    assert shown.code == 0, shown.err
+    assert "differs from raspberry-pi-5: " in shown.out
+    facts = document["items"][0]["probe"]
+    assert facts["memory_total_bytes"] > 100_000_000
+    assert len(facts["cpus"]) >= 1
+    assert not (board.home / ".edgeprof/runtimes").exists() or not list((board.home / ".edgeprof/runtimes").iterdir())

@@ -15,7 +15,7 @@ MODELS = Path(__file__).parent / "models"
 PATIENCE_S = 30.0
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - what happened, not an error of the tests
     """The agent answered with an error."""
 
     def __init__(self, error: dict) -> None:

@@ -136,7 +136,9 @@ def test_wrong_counts_are_bad_requests_and_the_child_lives(agent: Agent, child: 
     assert agent.time(child)["count"] == 5
 
 
-@pytest.mark.parametrize("plan", [{}, {"count": 1, "duration_ns": 1}, {"duration_ns": 1, "min_count": 5, "max_count": 4}])
+@pytest.mark.parametrize(
+    "plan", [{}, {"count": 1, "duration_ns": 1}, {"duration_ns": 1, "min_count": 5, "max_count": 4}]
+)
 def test_a_plan_that_contradicts_itself_is_a_bad_request(agent: Agent, child: int, plan: dict):
     refused = agent.refusal("invoke", child=child, timeout_s=5, **plan)
 

@@ -69,7 +69,9 @@ class Child:
         stages = {"process_start_ns": born_ns - spec["spawned_ns"]}
         runtime_class = _runtime_class(spec["about"]["name"])
         self._stage("runtime")
-        self._runtime = _timed_stage(stages, "runtime_load_ns", runtime_class, spec["folder"], spec["about"], spec["threads"])
+        self._runtime = _timed_stage(
+            stages, "runtime_load_ns", runtime_class, spec["folder"], spec["about"], spec["threads"]
+        )
         resident["runtime"] = memory.resident()
         self._stage("model")
         _check_model(spec["model"])
@@ -109,7 +111,9 @@ class Child:
         count, size = params["count"], self._sample_bytes()
         there = os.path.getsize(params["inputs_path"])
         if count * size > there:
-            raise AgentError("bad_request", "{} samples are {} bytes, the file has {}".format(count, count * size, there))
+            raise AgentError(
+                "bad_request", "{} samples are {} bytes, the file has {}".format(count, count * size, there)
+            )
         with open(params["inputs_path"], "rb") as samples:
             _written(path, self._outputs(samples, count, size, params["fresh"]))
         self._first_fill()

@@ -107,7 +107,7 @@ class Home:
         """
         if self._lock is None:
             os.makedirs(self.path, exist_ok=True)
-            file = open(os.path.join(self.path, "lock"), "a+b", buffering=0)
+            file = open(os.path.join(self.path, "lock"), "a+b", buffering=0)  # noqa: SIM115 - held until the end
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

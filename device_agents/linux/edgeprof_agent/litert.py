@@ -1,5 +1,6 @@
 """LiteRT through `ctypes` on its C interface: XNNPACK on the CPU, buffers of our own in host memory."""
 
+# ruff: noqa: B905 - `zip(strict=)` came with Python 3.10
 from __future__ import annotations
 
 import ctypes

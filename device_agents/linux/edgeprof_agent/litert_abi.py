@@ -59,16 +59,17 @@ STATUS = {
 STATEFUL = frozenset((16, 24, 27, 32, 35, 44, 46, 52, 129, 136, 137, 138, 139, 142, 143, 144, 146, 148, 149))
 
 _SYMBOLS = (
-    "CreateEnvironment CreateModelFromFile GetNumModelSignatures GetModelSignature GetSignatureSubgraph "
-    "GetNumModelSubgraphs GetModelSubgraph GetNumSubgraphInputs GetNumSubgraphOutputs GetSubgraphInput GetSubgraphOutput "
-    "GetNumSubgraphOps GetSubgraphOp GetOpCode GetNumSignatureInputs GetNumSignatureOutputs "
-    "GetSignatureInputTensorByIndex GetSignatureOutputTensorByIndex GetTensorName GetRankedTensorType "
-    "GetQuantizationTypeId GetPerTensorQuantization CreateOptions SetOptionsHardwareAccelerators CreateOpaqueOptions "
-    "AddOpaqueOptions CreateCompiledModel DestroyCompiledModel RunCompiledModel CompiledModelResizeInputTensor "
-    "GetCompiledModelOutputTensorLayouts GetCompiledModelInputBufferRequirements GetCompiledModelOutputBufferRequirements "
-    "GetTensorBufferRequirementsBufferSize CreateTensorBufferFromHostMemory DestroyTensorBuffer "
-    "RunCompiledModelWithOptions"
-).split()
+    "CreateEnvironment", "CreateModelFromFile", "GetNumModelSignatures", "GetModelSignature",
+    "GetSignatureSubgraph", "GetNumModelSubgraphs", "GetModelSubgraph", "GetNumSubgraphInputs",
+    "GetNumSubgraphOutputs", "GetSubgraphInput", "GetSubgraphOutput", "GetNumSubgraphOps", "GetSubgraphOp",
+    "GetOpCode", "GetNumSignatureInputs", "GetNumSignatureOutputs", "GetSignatureInputTensorByIndex",
+    "GetSignatureOutputTensorByIndex", "GetTensorName", "GetRankedTensorType", "GetQuantizationTypeId",
+    "GetPerTensorQuantization", "CreateOptions", "SetOptionsHardwareAccelerators", "CreateOpaqueOptions",
+    "AddOpaqueOptions", "CreateCompiledModel", "DestroyCompiledModel", "RunCompiledModel",
+    "CompiledModelResizeInputTensor", "GetCompiledModelOutputTensorLayouts",
+    "GetCompiledModelInputBufferRequirements", "GetCompiledModelOutputBufferRequirements",
+    "GetTensorBufferRequirementsBufferSize", "CreateTensorBufferFromHostMemory",
+)  # fmt: skip
 
 
 class Layout(ctypes.Structure):

@@ -9,7 +9,7 @@ _KIB = 1024
 
 
 def resident(pid: object = "self") -> dict:
-    """Return `rss_bytes`, `anonymous_bytes`, `file_backed_bytes` of a process; `file_backed_bytes` includes shared memory.
+    """Return `rss_bytes`, `anonymous_bytes`, `file_backed_bytes` of a process; shared memory counts as file-backed.
 
     Source: proc(5): `smaps_rollup` (Linux 4.14) is exact, `status` is the fallback and may lag by some pages a core.
 

@@ -133,7 +133,7 @@ def _memory(name: str) -> int | None:
 
 
 def _thermal_zones() -> list:
-    folders = sorted(glob.glob("/sys/class/thermal/thermal_zone*"))
+    folders = sorted(glob.glob("/sys/class/thermal/thermal_zone*"), key=lambda path: int(path.rpartition("zone")[2]))
     return [{"type": _text(folder + "/type"), "temp_mc": _whole(folder + "/temp")} for folder in folders]
 
 
@@ -145,9 +145,8 @@ def _power_sensors() -> list:
         if rails and _HWMON_POWER.match(driver):
             labels = [_text(path) for path in sorted(glob.glob(folder + "/in*_label"))]
             found.append(_sensor(driver, folder, [label for label in labels if label], rails[0]))
-    for folder in sorted(glob.glob("/sys/class/powercap/intel-rapl:*")):
-        found.append(_sensor("rapl", folder, [_text(folder + "/name") or ""], folder + "/energy_uj"))
-    return found
+    rapl = sorted(glob.glob("/sys/class/powercap/intel-rapl:*"))
+    return found + [_sensor("rapl", folder, [_text(folder + "/name") or ""], folder + "/energy_uj") for folder in rapl]
 
 
 def _sensor(driver: str, path: str, labels: list, reading: str) -> dict:

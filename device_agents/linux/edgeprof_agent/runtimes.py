@@ -25,7 +25,9 @@ def about_runtime(folder: str) -> dict:
         about["site_packages"] = bool(found.get("site_packages"))
         checked_name(about["library"], "library")
     except (FileNotFoundError, NotADirectoryError):
-        raise AgentError("no_such_file", "the runtime `{}` has no runtime.json".format(os.path.basename(folder))) from None
+        raise AgentError(
+            "no_such_file", "the runtime `{}` has no runtime.json".format(os.path.basename(folder))
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, AgentError) as exc:
         raise AgentError("runtime_failed", "runtime.json is not what the host writes: {!r}".format(exc)) from None
     if about["name"] not in _NAMES or not isinstance(about["version"], str):

@@ -237,7 +237,7 @@ class Server:
         self._send(dict(body, id=number))
 
     def _end(self, child: Child, why: AgentError, acknowledged: bool) -> None:
-        """End a child; the request that it works on learns why, else the next one that names it, if it died by itself."""
+        """End a child; its request learns why. Of a death between requests the next one that names it learns."""
         number, busy = child.request_id, child.busy
         self._forget(child, acknowledged)
         if busy:

@@ -39,7 +39,7 @@ def limit(memory_limit_bytes: object) -> None:
 
 
 def oom_kills() -> int:
-    """Return how many processes the kernel's OOM killer has killed, in this cgroup or anywhere; 0 where it does not say."""
+    """Return how often the kernel's OOM killer has struck, in this cgroup and anywhere; 0 where it does not say."""
     total = 0
     for path in ("/proc/vmstat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
         try:

@@ -113,5 +113,7 @@ def _plan(params: dict) -> tuple:
 
 def _between(name: str, value: object, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise AgentError("bad_request", "`{}` must be a whole number from {} to {}, not {!r}".format(name, low, high, value))
+        raise AgentError(
+            "bad_request", "`{}` must be a whole number from {} to {}, not {!r}".format(name, low, high, value)
+        )
     return value

@@ -86,11 +86,8 @@ def probe(name: Name, as_json: Json = False) -> None:
     from edgeprof.targets import load_target
 
     device = find_device(name)
-    with (
-        Terminal() as terminal,
-        connect_board(device, SetupOptions(), lambda text: terminal.say(name, text)) as board,
-    ):
-        raw = board.agent.probe()
+    with Terminal() as terminal:
+        raw = probe_board(device, lambda text: terminal.say(name, text))
     facts = parse_facts(raw)
     found = differences(facts, load_target(device.target)) if device.target else ()
     print_board(device, facts, found, raw, as_json=as_json)

@@ -82,6 +82,7 @@ def probe(name: Name, as_json: Json = False) -> None:
     from edgeprof.boards import differences, parse_facts
     from edgeprof.cli.terminal import Terminal
     from edgeprof.devices import find_device
+    from edgeprof.remote import probe_board
     from edgeprof.report.boards import print_board
     from edgeprof.targets import load_target
 

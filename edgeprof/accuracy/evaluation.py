@@ -107,7 +107,7 @@ def _arrays(path: Path) -> dict[str, Array]:
                 raise UsageError(f"the evaluation set `{path}` is one array, without labels", hint)
             return {name: loaded[name] for name in loaded.files}
     except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile) as exc:
-        what = "holds Python objects, not numbers" if "pickled" in str(exc) and path.suffix == ".npz" else None
+        what = "holds Python objects, not numbers" if "Object arrays" in str(exc) else None
         raise UsageError(f"the evaluation set `{path}` {what or 'is no readable .npz file'}", hint) from exc
 
 

@@ -80,7 +80,7 @@ def _arrays(path: Path) -> Mapping[str, Array]:
     try:
         arrays = _read(path)
     except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile) as exc:
-        if "allow_pickle" in str(exc):
+        if "Object arrays" in str(exc):
             hint = "save it as one array of numbers: np.savez(path, x=np.asarray(x, np.float32))"
             raise ModelError(f"`{path}` holds Python objects, not numbers", hint) from exc
         raise ModelError(f"`{path}` is not a readable {path.suffix} file", "save it again with np.savez") from exc

@@ -123,7 +123,7 @@ def test_a_damaged_file_is_not_readable(content, tmp_path):
     path = tmp_path / "data.npz"
     path.write_bytes(content)
 
-    with pytest.raises(ModelError, match="is not a readable .npz file|holds Python objects"):
+    with pytest.raises(ModelError, match=r"is not a readable \.npz file"):
         check_calibration(path, None)
 
 

@@ -98,7 +98,7 @@ def test_the_same_request_again_starts_no_process(artifacts, example):
     heard = []
     request = CompressRequest(example / "fashion_cnn.keras", RECIPES, example / "calibration.npz")
 
-    again = compress(request, lambda text, fraction: heard.append(text))
+    again = compress(request, lambda *said: heard.append(said))
 
     assert heard == []
     assert again == list(artifacts.values())
@@ -129,7 +129,9 @@ def test_progress_names_what_goes_on_and_how_far_it_is(models):
 
 
 def test_copies_carry_what_is_known_of_them(artifacts, example, tmp_path):
-    request = CompressRequest(example / "fashion_cnn.keras", ("int8",), example / "calibration.npz", out=tmp_path / "out")
+    request = CompressRequest(
+        example / "fashion_cnn.keras", ("int8",), example / "calibration.npz", out=tmp_path / "out"
+    )
 
     (copied,) = compress(request, silent)
 
@@ -150,6 +152,17 @@ def test_a_sidecar_of_another_file_is_not_believed(artifacts, example, tmp_path)
     found = load_artifact(copied.path)
 
     assert (found.recipe, found.sha256) == ("as-is", artifacts["fp32"].sha256)
+
+
+def test_golden_vectors_of_another_file_are_not_believed(artifacts, example, tmp_path):
+    request = CompressRequest(example / "fashion_cnn.keras", ("int8",), example / "calibration.npz", out=tmp_path)
+    (copied,) = compress(request, silent)
+    copied.golden.write_bytes(artifacts["fp32"].golden.read_bytes())
+
+    found = load_artifact(copied.path)
+
+    assert found.recipe == "as-is"
+    assert found.golden != copied.golden
 
 
 def test_a_sidecar_that_is_no_json_is_not_believed(artifacts, tmp_path):
@@ -206,7 +219,9 @@ def test_state_is_reset_before_each_golden_sample(data):
 
 
 def test_a_crash_of_the_converter_is_an_error_with_its_signal(models):
-    with pytest.raises(ModelError, match=r"the converter crashed \(SIGSEGV\) while converting looped_lstm.keras") as caught:
+    with pytest.raises(
+        ModelError, match=r"the converter crashed \(SIGSEGV\) while converting looped_lstm.keras"
+    ) as caught:
         convert(models / "looped_lstm.keras", "int8", calibration=models / "series.npz")
 
     assert "unroll=True" in caught.value.hint
@@ -253,6 +268,20 @@ def test_several_inputs_are_found_by_name_and_several_outputs_agree_with_keras(m
     assert {spec.shape for spec in int8.outputs} == {(1, 2), (1, 3)}
 
 
+def test_a_model_of_named_inputs_agrees_with_keras(models):
+    (made,) = convert(models / "named.keras", "fp32", calibration=models / "two.npz")
+
+    assert made.warnings == ()
+
+
+def test_dynamic_says_where_there_was_nothing_to_quantise(models):
+    (made,) = convert(models / "sine.keras", "dynamic")
+
+    ((code, text),) = made.warnings
+    assert code == "nothing_quantised"
+    assert "1,024 elements" in text
+
+
 def test_calibration_data_of_another_shape_are_refused_before_converting(models):
     with pytest.raises(ModelError, match=r"expected shape \(n, 4\), got \(8, 8, 4\)"):
         convert(models / "sine.keras", "int8", calibration=models / "series.npz")
@@ -287,7 +316,7 @@ def test_the_reference_is_computed_once(example):
     first = reference(request, x, "1" * 64, silent)
     heard = []
 
-    again = reference(request, x, "1" * 64, lambda text, fraction: heard.append(text))
+    again = reference(request, x, "1" * 64, lambda *said: heard.append(said))
 
     assert again == first
     assert heard == []

@@ -97,7 +97,7 @@ class RunPlan:
 
     launches: int = 8
     runs: int | None = None
-    launch_s: float = 1.0
+    launch_s: float = 0.5
     min_runs: int = 64
     warmup_s: float = 0.2
     warmup_runs: int = 5

@@ -38,7 +38,7 @@ Evaluation = Annotated[
 Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
 Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
 Launches = Annotated[int, typer.Option("--launches", "-k", help="Fresh processes, each one observation.")]
-Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of about a second of them.")]
+Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")

@@ -11,7 +11,7 @@ from edgeprof.stats.steady import MAX_WINDOWS, is_steady
 from edgeprof.units import ns_to_seconds
 
 # A launch holds `min_runs` runs unless they take longer than this many times `launch_s`.
-_LONGEST = 10
+_LONGEST = 20
 _FEWEST_RUNS = 5
 _MEMORY_RUNS = 3
 

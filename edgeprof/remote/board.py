@@ -157,7 +157,7 @@ def _completed(device: Device, options: SetupOptions) -> SetupOptions:
         home=device.home or options.home,
         runtime=options.runtime or device.runtime,
         wheels=options.wheels,
-        first_python=sys.executable if device.url == "local:" else options.first_python,
+        pythons=(sys.executable,) if device.url == "local:" else options.pythons,
     )
 
 

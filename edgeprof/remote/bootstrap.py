@@ -7,7 +7,7 @@ from pathlib import Path
 from edgeprof.boards import choose_runtime
 from edgeprof.errors import DeviceError
 from edgeprof.remote.pyz import agent_archive
-from edgeprof.remote.survey import OLDEST_PYTHON, Survey, survey
+from edgeprof.remote.survey import EVERY_PYTHON, OLDEST_PYTHON, USUAL_PYTHONS, Survey, survey
 from edgeprof.remote.wheels import LITERT, RuntimePackage, find_package, packed
 from edgeprof.transport import Transport
 from edgeprof.transport.files import push, push_bytes, run
@@ -33,13 +33,13 @@ class SetupOptions:
         home: Our folder on the board.
         runtime: `litert`, `tflite-runtime`, or `None` for whichever fits.
         wheels: Wheels given by hand, for hosts without a network.
-        first_python: A Python on the board to prefer, or `None`.
+        pythons: Pythons on the board to look at first.
     """
 
     home: str = DEFAULT_HOME
     runtime: str | None = None
     wheels: tuple[Path, ...] = ()
-    first_python: str | None = None
+    pythons: tuple[str, ...] = USUAL_PYTHONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,12 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
         DeviceError: The board cannot run any runtime, or has no room.
         LinkLost: The way is gone.
     """
-    found = survey(transport, options.home, options.first_python)
-    python, package = _choose(found, options.runtime)
+    found = survey(transport, options.home, options.pythons)
+    try:
+        python, package = _choose(found, options.runtime)
+    except DeviceError:  # another Python of the board may do
+        found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
+        python, package = _choose(found, options.runtime)
     agent_path, agent_bytes = _push_agent(transport, found, say)
     archive = _packed_if_missing(found, package, options, say)
     runtime_bytes = _push_runtime(transport, found, archive, package, sent)
@@ -89,7 +93,7 @@ def agent_command(transport: Transport, options: SetupOptions, say: Say) -> tupl
         DeviceError: The board has no usable Python, or no room.
         LinkLost: The way is gone.
     """
-    found = survey(transport, options.home, options.first_python)
+    found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
     _, python = _usable(found)[0]
     agent_path, _ = _push_agent(transport, found, say)
     return serve_command(python, agent_path, found.home)

@@ -24,7 +24,7 @@ class Relay:
         self._cut_after: int | None = None
         self._flowing = threading.Event()
         self._flowing.set()
-        self._sockets: list[socket.socket] = []
+        self._sockets: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
@@ -35,13 +35,15 @@ class Relay:
         self._flowing.set()
 
     def cut(self) -> None:
-        """Reset every connection; new ones are taken."""
+        """Reset every connection; new ones are taken. The board still gets what was carried."""
         sockets, self._sockets = self._sockets, []
-        for sock in sockets:
+        for near, far in sockets:
             with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                near.shutdown(socket.SHUT_RDWR)
+            near.close()
+            with contextlib.suppress(OSError):
+                far.shutdown(socket.SHUT_WR)
 
     def cut_after(self, count: int) -> None:
         """Cut, once, when so many more bytes were carried."""
@@ -73,17 +75,28 @@ class Relay:
             except OSError:  # nobody behind us any more
                 near.close()
                 continue
-            self._sockets += [near, far]
+            self._sockets.append((near, far))
             self._start(self._pump, near, far)
-            self._start(self._pump, far, near)
+            self._start(self._pump_back, far, near)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, near: socket.socket, far: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                self._flowing.wait()
-                sink.sendall(data)
-                self.carried += len(data)
-                if self._cut_after is not None and self.carried >= self._cut_after:
-                    self._cut_after = None
-                    self.cut()
-            sink.shutdown(socket.SHUT_WR)
+            while data := near.recv(1 << 16):
+                self._hand_on(data, far)
+            far.shutdown(socket.SHUT_WR)
+
+    def _pump_back(self, far: socket.socket, near: socket.socket) -> None:
+        """Read to the end even if nobody takes it: a reset would take from the board what it has not read yet."""
+        with contextlib.closing(far), contextlib.suppress(OSError):
+            while data := far.recv(1 << 16):
+                with contextlib.suppress(OSError):
+                    self._hand_on(data, near)
+            near.shutdown(socket.SHUT_WR)
+
+    def _hand_on(self, data: bytes, sink: socket.socket) -> None:
+        self._flowing.wait()
+        sink.sendall(data)
+        self.carried += len(data)
+        if self._cut_after is not None and self.carried >= self._cut_after:
+            self._cut_after = None
+            self.cut()

@@ -38,7 +38,19 @@ def profile(home: Path, server: Sshd | None) -> int:
     devices = ["-d", "local"]
     if server:
         server.let_in(home)
-        edgeprof(home, "device", "add", "loopback", server.url, "--host-key", server.fingerprint, "--target", target(), "--home", WORK / "board")
+        edgeprof(
+            home,
+            "device",
+            "add",
+            "loopback",
+            server.url,
+            "--host-key",
+            server.fingerprint,
+            "--target",
+            target(),
+            "--home",
+            WORK / "board",
+        )
         edgeprof(home, "device", "setup", "loopback")
         devices += ["-d", "loopback"]
     else:

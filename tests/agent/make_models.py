@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.tools import flatbuffer_utils
 
 FOLDER = Path(__file__).parent / "models"
 FLOAT4 = tf.TensorSpec([1, 4], tf.float32, name="x")
@@ -56,6 +57,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, module in (("counter", Counter()), ("any_batch", AnyBatch()), ("two_and_two", TwoAndTwo())):
         (FOLDER / f"{name}.tflite").write_bytes(converter(module).convert())
+    (FOLDER / "reversed.tflite").write_bytes(reversed_graph((FOLDER / "two_and_two.tflite").read_bytes()))
     (FOLDER / "int8.tflite").write_bytes(full_integer(converter(Affine())).convert())
 
 
@@ -63,6 +65,14 @@ def converter(module: tf.Module) -> tf.lite.TFLiteConverter:
     made = tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module)
     made.experimental_enable_resource_variables = True
     return made
+
+
+def reversed_graph(data: bytes) -> bytes:
+    """Return a model whose graph lists inputs and outputs the other way round than its signature does."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(data))
+    graph = model.subgraphs[0]
+    graph.inputs, graph.outputs = list(graph.inputs)[::-1], list(graph.outputs)[::-1]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def full_integer(made: tf.lite.TFLiteConverter) -> tf.lite.TFLiteConverter:

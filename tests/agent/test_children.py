@@ -215,6 +215,17 @@ def test_too_little_memory_is_told_as_such(either: Agent, selftest: Path, limit:
     assert either.time(either.open(selftest)["child"])["count"] == 5
 
 
+def test_memory_that_ends_during_a_run_ends_the_child(agent: Agent, selftest: Path):
+    child = agent.open(selftest, memory_limit_bytes=16 << 20)["child"]
+
+    refused = agent.refusal("invoke", child=child, count=2_000_000, timeout_s=30)
+
+    assert refused.code == "child_out_of_memory"
+    assert refused.data["stage"] == "invoke"
+    assert agent.refusal("snapshot", child=child).code == "no_such_child"
+    assert agent.processes() == set()
+
+
 def test_what_native_code_prints_never_reaches_the_protocol(
     tmp_path: Path, start: Callable[..., Agent], provision: Callable[[str, str], Runtime], selftest: Path
 ):

@@ -145,6 +145,15 @@ def test_inputs_and_outputs_are_in_the_models_order(either: Agent):
     assert struct.unpack("<i4f", outputs) == (4, 3.0, 6.0, 9.0, 12.0)
 
 
+def test_the_graphs_order_counts_not_the_signatures(either: Agent):
+    opened = either.open(MODELS / "reversed.tflite")
+
+    outputs = either.infer(opened["child"], ONE + struct.pack("<i", 3), 1)
+
+    assert [tensor["dtype"] for tensor in opened["inputs"]] == ["float32", "int32"]
+    assert struct.unpack("<4fi", outputs) == (3.0, 6.0, 9.0, 12.0, 4)
+
+
 def test_an_unknown_batch_is_one(either: Agent):
     opened = either.open(MODELS / "any_batch.tflite")
 

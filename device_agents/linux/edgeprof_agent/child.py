@@ -76,10 +76,10 @@ class Child:
         self._stage("model")
         _check_model(spec["model"])
         _timed_stage(stages, "model_load_ns", self._runtime.load, spec["model"])
-        resident["model"] = memory.resident()
         self._stage("allocate")
         _timed_stage(stages, "allocate_ns", self._runtime.allocate)
         self._first_fill()
+        resident["model"] = memory.resident()
         return dict(self._about(), start_up=stages, resident=resident, empty_call_ns=self._runtime.empty_call_ns())
 
     def invoke(self, params: dict) -> dict:

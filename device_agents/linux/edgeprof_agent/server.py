@@ -219,9 +219,10 @@ class Server:
             elif "result" in message:
                 self._finish(child, message["result"])
             elif "error" in message:
+                died = message["error"]["code"].startswith("child_")
                 self._answer(child, {"error": child.refused(message["error"])})
-                if not child.ready:
-                    self._forget(child, acknowledged=True)
+                if died or not child.ready:
+                    self._forget(child, acknowledged=not died)
                     return
 
     def _finish(self, child: Child, result: dict) -> None:

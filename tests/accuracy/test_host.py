@@ -78,13 +78,13 @@ def test_resnet_8_in_int8_loses_about_half_a_point(resnet, data):
     assert found.top5_ratio > 0.99
 
 
-def test_another_compression_of_the_same_images_loses_alike_in_both(resnet, data):
+def test_the_same_images_as_jpeg_are_harder_for_both_alike(resnet, data):
     fp32, int8, _ = resnet
 
     floats, integers = (accuracy(a, data / "eval" / "cifar10_test500_jpeg_same_images.npz") for a in (fp32, int8))
 
     assert floats.top1_ratio == pytest.approx(0.756, abs=0.002)
-    assert integers.top1_ratio == pytest.approx(0.75, abs=0.01)
+    assert integers.top1_ratio == pytest.approx(floats.top1_ratio, abs=0.015)
 
 
 def test_keyword_spotting_takes_the_int8_samples_it_was_made_for(data):

@@ -42,8 +42,6 @@ keras.Model(wave, K3.Dense(2)(keras.ops.sin(K3.Dense(4)(wave)))).save(FOLDER / "
 left, right = keras.Input((4,), name="left"), keras.Input((3,), name="right")
 joined = K3.Concatenate()([right, left])
 keras.Model([left, right], [K3.Dense(2)(joined), K3.Dense(3)(joined)]).save(FOLDER / "two.keras")
-named = {"right": keras.Input((3,), name="right"), "left": keras.Input((4,), name="left")}
-keras.Model(named, K3.Dense(2)(K3.Concatenate()([named["right"], named["left"]]))).save(FOLDER / "named.keras")
 
 random = np.random.default_rng(1)
 np.savez(FOLDER / "rows.npz", x=random.random((8, 4), np.float32))

@@ -154,17 +154,6 @@ def test_a_sidecar_of_another_file_is_not_believed(artifacts, example, tmp_path)
     assert (found.recipe, found.sha256) == ("as-is", artifacts["fp32"].sha256)
 
 
-def test_golden_vectors_of_another_file_are_not_believed(artifacts, example, tmp_path):
-    request = CompressRequest(example / "fashion_cnn.keras", ("int8",), example / "calibration.npz", out=tmp_path)
-    (copied,) = compress(request, silent)
-    copied.golden.write_bytes(artifacts["fp32"].golden.read_bytes())
-
-    found = load_artifact(copied.path)
-
-    assert found.recipe == "as-is"
-    assert found.golden != copied.golden
-
-
 def test_a_sidecar_that_is_no_json_is_not_believed(artifacts, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(artifacts["fp32"].path.read_bytes())
@@ -266,20 +255,6 @@ def test_several_inputs_are_found_by_name_and_several_outputs_agree_with_keras(m
     assert fp32.warnings == ()
     assert {spec.shape for spec in int8.inputs} == {(1, 4), (1, 3)}
     assert {spec.shape for spec in int8.outputs} == {(1, 2), (1, 3)}
-
-
-def test_a_model_of_named_inputs_agrees_with_keras(models):
-    (made,) = convert(models / "named.keras", "fp32", calibration=models / "two.npz")
-
-    assert made.warnings == ()
-
-
-def test_dynamic_says_where_there_was_nothing_to_quantise(models):
-    (made,) = convert(models / "sine.keras", "dynamic")
-
-    ((code, text),) = made.warnings
-    assert code == "nothing_quantised"
-    assert "1,024 elements" in text
 
 
 def test_calibration_data_of_another_shape_are_refused_before_converting(models):

@@ -114,7 +114,7 @@ def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device
 
 
 def _show(outcome: "Outcome", as_json: bool) -> None:
-    from edgeprof.report.runs import print_outcome
+    from edgeprof.report.summary import print_outcome
 
     print_outcome(outcome.runs, outcome.failures, as_json=as_json)
     for failure in outcome.failures:

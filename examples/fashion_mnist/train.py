@@ -3,7 +3,7 @@
     apt-get install dataset-fashion-mnist
     python train.py [FOLDER_WITH_IDX_FILES]
 
-Seeded; about two minutes on two cores. The last bits differ from one machine to the next.
+Seeded; some three minutes on two cores. The last bits differ from one machine to the next.
 """
 
 import gzip

@@ -107,9 +107,7 @@ def _row(run: RunResult) -> dict[str, str]:
         "first inference": _short(by_name["first_inference_ns", "median"]),
         "peak RSS": _short(by_name["peak_rss_bytes", "median"]),
         "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),
-        "drop": ""
-        if run.accuracy is None or run.accuracy.drop_points is None
-        else units.points(run.accuracy.drop_points),
+        "drop": "" if drop_points is None else units.points(drop_points),
     }
 
 

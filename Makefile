@@ -40,7 +40,7 @@ format: setup
 	@$(BIN)/ruff format .
 
 check: lint
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/agent tests/transport tests/accuracy
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/contract tests/accuracy
 
 test: system-packages lint
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.transport.relay import Relay
+from tests.contract.transport.relay import Relay
 
 LONG = ("--launches", "6", "--runs", "200")
 

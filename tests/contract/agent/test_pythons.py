@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, Board, Runtime
-from tests.agent.conftest import PYTHONS, TFLITE_PYTHONS, needed_python
+from tests.contract.agent.client import Agent, Board, Runtime
+from tests.contract.agent.conftest import PYTHONS, TFLITE_PYTHONS, needed_python
 
 SAMPLE = struct.pack("<4f", 0.0, 1.0, -2.0, 0.5)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, wait_until
+from tests.contract.agent.client import Agent, wait_until
 
 
 def lines(path: Path) -> list[dict]:

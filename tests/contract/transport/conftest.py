@@ -13,8 +13,8 @@ import pytest
 from edgeprof.transport import connect, offered_key
 from edgeprof.transport.ssh import SshTransport
 from edgeprof.transport.sshlink import Deadlines
+from tests.contract.transport.relay import Relay
 from tests.sshd import SSHD, Sshd, start_sshd
-from tests.transport.relay import Relay
 
 # Short, so that a test of a dead link takes seconds; long enough for a busy machine's handshake.
 SHORT = Deadlines(connect_s=2, dead_link_s=1.5, silent_s=1.5, stall_s=2)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, Board, Runtime, alive, wait_until
-from tests.agent.conftest import needed_python
+from tests.contract.agent.client import Agent, Board, Runtime, alive, wait_until
+from tests.contract.agent.conftest import needed_python
 
 LONG_NS = 600 * 10**9
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import MODELS, Agent, Board, Runtime
-from tests.agent.conftest import needed_python
+from tests.contract.agent.client import MODELS, Agent, Board, Runtime
+from tests.contract.agent.conftest import needed_python
 
 ONE = struct.pack("<4f", 1, 2, 3, 4)
 

@@ -10,9 +10,9 @@ import pytest
 from edgeprof.errors import LinkLost, TransportError
 from edgeprof.transport.files import Pushed, pull_bytes, push_bytes, run
 from edgeprof.transport.ssh import SshTransport
+from tests.contract.transport.conftest import SHORT
+from tests.contract.transport.relay import Relay
 from tests.sshd import current_user
-from tests.transport.conftest import SHORT
-from tests.transport.relay import Relay
 
 pytestmark = pytest.mark.sshd
 

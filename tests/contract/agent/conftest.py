@@ -15,7 +15,7 @@ import pytest
 from edgeprof import resources
 from edgeprof.errors import DeviceError, TransportError
 from edgeprof.remote import wheels
-from tests.agent.client import Agent, Board, Runtime
+from tests.contract.agent.client import Agent, Board, Runtime
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(7, 14))
 TFLITE_PYTHONS = ("3.8", "3.9", "3.10", "3.11")

@@ -1,6 +1,6 @@
 """Make the tiny models under `models/`: run once with the `compress` extra, the results are committed.
 
-python -m tests.agent.make_models
+python -m tests.contract.agent.make_models
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, Board, wait_until
+from tests.contract.agent.client import Agent, Board, wait_until
 
 
 @pytest.fixture

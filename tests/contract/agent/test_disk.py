@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, Board, Runtime
+from tests.contract.agent.client import Agent, Board, Runtime
 
 
 @pytest.fixture

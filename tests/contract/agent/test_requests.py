@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent
+from tests.contract.agent.client import Agent
 
 WRONG = [None, True, -1, 0.5, "1", "", [], [1], {}, {"a": 1}, 10**30, float("nan"), float("inf")]
 SHA = "0" * 64

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.client import Agent, Board, Runtime
-from tests.agent.conftest import needed_python
+from tests.contract.agent.client import Agent, Board, Runtime
+from tests.contract.agent.conftest import needed_python
 
 
 def still_works(agent: Agent, selftest: Path) -> bool:

@@ -34,7 +34,7 @@ def print_outcome(runs: Sequence[RunResult], failures: Sequence["Failure"], *, a
     shown = [run for run in runs if run.launches]
     out = console()
     if shown:
-        for part in _tables(shown, out.width):
+        for part in tables(shown, out.width):
             out.print(part)
         _print_conditions(shown)
         print_warnings(shown)
@@ -68,8 +68,8 @@ def converted(name: str, value: float) -> str:
     return units.three_digits(value)
 
 
-def _tables(runs: Sequence[RunResult], width: int) -> list[Table]:
-    """Return one table with a line a cell, or where that is too wide, tables with a column a cell."""
+def tables(runs: Sequence[RunResult], width: int) -> list[Table]:
+    """Return one table with a line a cell, or where that is wider than `width` columns, tables with a column a cell."""
     rows = [_row(run) for run in runs]
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     wide = table(*names, right=tuple(name for name in names if name not in _TEXT_COLUMNS))

@@ -11,7 +11,7 @@ import pytest
 QUICK = ("--launches", "1", "--runs", "5")
 
 
-def refused(done, code: int, message: str, hint: str) -> None:
+def assert_refused(done, code: int, message: str, hint: str) -> None:
     """Assert the exit code, the error's text and its next step."""
     assert done.code == code, done.err
     assert f"error: {message}" in done.err or message in done.err
@@ -35,13 +35,13 @@ def refused(done, code: int, message: str, hint: str) -> None:
 def test_an_option_that_no_board_can_follow_is_refused_with_its_range(cli, example, options, message, hint):
     done = cli("profile", example / "fashion_cnn.keras", *options)
 
-    refused(done, 2, message, hint)
+    assert_refused(done, 2, message, hint)
 
 
 def test_an_unknown_target_is_refused_with_the_nearest_name(cli):
     done = cli("device", "add", "pi5", "ssh://pi@192.0.2.10", "--target", "raspbery-pi-5")
 
-    refused(
+    assert_refused(
         done,
         2,
         "error: unknown target: `raspbery-pi-5`",
@@ -52,7 +52,7 @@ def test_an_unknown_target_is_refused_with_the_nearest_name(cli):
 def test_an_unknown_host_is_told_apart_from_a_silent_one(cli):
     done = cli("device", "add", "pi5", "ssh://pi@no-such-host.invalid")
 
-    refused(done, 1, "error: unknown host: `no-such-host.invalid`", "hint: ")
+    assert_refused(done, 1, "error: unknown host: `no-such-host.invalid`", "hint: ")
 
 
 def test_no_route_to_a_board_is_told_apart_too(cli):
@@ -72,7 +72,7 @@ def test_no_route_to_a_board_is_told_apart_too(cli):
 def test_a_host_name_that_is_none_is_refused(cli):
     done = cli("device", "add", "pi5", f"ssh://pi@{'a' * 80}")
 
-    refused(done, 1, "error: unknown host: `aaa", "hint: ")
+    assert_refused(done, 1, "error: unknown host: `aaa", "hint: ")
 
 
 def test_a_port_where_nobody_listens_is_named(cli):
@@ -81,13 +81,13 @@ def test_a_port_where_nobody_listens_is_named(cli):
     port = free_port()
     done = cli("device", "add", "pi5", f"ssh://pi@127.0.0.1:{port}")
 
-    refused(done, 1, f"error: 127.0.0.1:{port} refuses connections", "is the SSH server running there?")
+    assert_refused(done, 1, f"error: 127.0.0.1:{port} refuses connections", "is the SSH server running there?")
 
 
 def test_a_model_that_is_not_there_is_named(cli):
     done = cli("profile", "missing.keras")
 
-    refused(done, 1, "missing.keras", "hint: ")
+    assert_refused(done, 1, "missing.keras", "hint: ")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, os.urandom(4096)], ids=["empty", "zeros", "random"])
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_model_is_refused(cli, name, content):
 
     done = cli("profile", name, *QUICK)
 
-    refused(done, 1, name, "hint: ")
+    assert_refused(done, 1, name, "hint: ")
 
 
 @pytest.mark.tensorflow
@@ -109,7 +109,7 @@ def test_a_truncated_model_is_refused(cli, example):
 
         done = cli("profile", "cut.tflite", *QUICK)
 
-        refused(done, 1, "cut.tflite", "hint: ")
+        assert_refused(done, 1, "cut.tflite", "hint: ")
     assert made.code == 0
 
 
@@ -138,7 +138,7 @@ class TestCalibration:
     def test_int8_without_calibration_names_the_option(self, cli, example):
         done = cli("compress", example / "fashion_cnn.keras", "-r", "int8")
 
-        refused(done, 2, "int8", "--calibration")
+        assert_refused(done, 2, "int8", "--calibration")
 
     @pytest.mark.tensorflow
     def test_a_wrong_shape_says_which_was_expected(self, cli, example):
@@ -181,7 +181,7 @@ class TestCalibration:
 def test_a_board_whose_key_is_not_known_shows_it_and_says_how_to_accept(cli, bare_board):
     done = cli("device", "add", "pi5", bare_board.url)
 
-    refused(done, 1, bare_board.sshd.fingerprint, f"--host-key {bare_board.sshd.fingerprint}")
+    assert_refused(done, 1, bare_board.sshd.fingerprint, f"--host-key {bare_board.sshd.fingerprint}")
 
 
 def test_another_key_than_the_one_given_is_refused(cli, bare_board):
@@ -189,7 +189,7 @@ def test_another_key_than_the_one_given_is_refused(cli, bare_board):
         "device", "add", "pi5", bare_board.url, "--host-key", "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     )
 
-    refused(done, 1, bare_board.sshd.fingerprint, "hint: ")
+    assert_refused(done, 1, bare_board.sshd.fingerprint, "hint: ")
     assert "pi5" not in cli("device", "list").out
 
 
@@ -209,7 +209,7 @@ def test_a_board_whose_key_has_changed_is_refused(cli, board, tmp_path):
 
     done = cli("device", "setup", "board")
 
-    refused(done, 1, board.sshd.fingerprint, "hint: ")
+    assert_refused(done, 1, board.sshd.fingerprint, "hint: ")
 
 
 def test_a_board_without_python_says_what_is_needed(cli, bare_board):
@@ -217,7 +217,7 @@ def test_a_board_without_python_says_what_is_needed(cli, bare_board):
 
     done = cli("device", "setup", "board")
 
-    refused(done, 1, "error: the board has no Python 3", "the agent needs Python 3.7 or newer there")
+    assert_refused(done, 1, "error: the board has no Python 3", "the agent needs Python 3.7 or newer there")
 
 
 def test_a_board_with_too_old_a_python_says_which_it_has(cli, bare_board):
@@ -229,7 +229,7 @@ def test_a_board_with_too_old_a_python_says_which_it_has(cli, bare_board):
 
     done = cli("device", "setup", "board")
 
-    refused(done, 1, "error: the board's Python is too old: 3.6", "the agent needs Python 3.7 or newer there")
+    assert_refused(done, 1, "error: the board's Python is too old: 3.6", "the agent needs Python 3.7 or newer there")
 
 
 def test_a_board_with_too_old_a_c_library_says_which_it_has(cli, board):
@@ -237,7 +237,7 @@ def test_a_board_with_too_old_a_c_library_says_which_it_has(cli, board):
 
     done = cli("device", "setup", "board")
 
-    refused(done, 1, "2.24", "hint: ")
+    assert_refused(done, 1, "2.24", "hint: ")
 
 
 def test_a_board_with_another_c_library_says_so(cli, board):
@@ -245,7 +245,7 @@ def test_a_board_with_another_c_library_says_so(cli, board):
 
     done = cli("device", "setup", "board")
 
-    refused(done, 1, "glibc", "hint: ")
+    assert_refused(done, 1, "glibc", "hint: ")
 
 
 def test_a_board_without_room_says_how_much_is_free(cli, board, tmp_path):
@@ -261,7 +261,7 @@ def test_a_board_without_room_says_how_much_is_free(cli, board, tmp_path):
     finally:
         subprocess.run(["umount", str(mounted)], check=True)
 
-    refused(done, 1, "error: no room on the board", "--home")
+    assert_refused(done, 1, "error: no room on the board", "--home")
 
 
 def test_a_store_from_a_newer_version_is_left_alone(cli):
@@ -275,7 +275,7 @@ def test_a_store_from_a_newer_version_is_left_alone(cli):
 
     done = cli("run", "list")
 
-    refused(done, 1, "has schema 99", "pip install --upgrade edgeprof")
+    assert_refused(done, 1, "has schema 99", "pip install --upgrade edgeprof")
 
 
 def test_an_evaluation_set_of_another_shape_is_refused_before_any_board(cli, example):

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 from edgeprof.errors import DeviceError
 from edgeprof.profile import Failure
@@ -123,16 +125,17 @@ def test_the_summary_holds_interval_accuracy_conditions_and_warnings(capsys):
     assert "warning: pi5: busy [other_load]" in out
 
 
-def test_a_summary_too_wide_for_the_terminal_stands_upright(capsys, monkeypatch):
-    monkeypatch.setattr("edgeprof.report.text._PIPED_WIDTH", 80)
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_summary_too_wide_for_the_terminal_stands_upright():
+    runs = [replace(RUN, device=device) for device in ("pi5", "orin", "nano", "rock")]
+    terminal = Console(width=80, file=StringIO(), highlight=False)
 
-    summary.print_outcome([RUN, replace(RUN, run_id="2", device="orin")], [], as_json=False)
+    for table in summary.tables(runs, 80):
+        terminal.print(table)
 
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["device", "pi5", "orin"]
-    table = lines[: next(n for n, line in enumerate(lines) if line.startswith("2 launches"))]
-    assert max(len(line) for line in table) <= 80
+    lines = terminal.file.getvalue().splitlines()
+    assert lines[0].split() == ["device", "pi5", "orin", "nano"]
+    assert max(len(line) for line in lines) <= 80
+    assert any(line.split() == ["device", "rock"] for line in lines)
 
 
 def test_names_with_markup_or_control_characters_stay_text(capsys):

@@ -1,5 +1,7 @@
 """The built wheel, in a fresh environment, without TensorFlow and without the checkout."""
 
+import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +57,33 @@ def test_the_wheel_carries_targets_and_agent(installed, cli):
     site = next(Path(installed).parent.glob("lib/python*/site-packages"))
     assert "raspberry-pi-5" in listed.stdout
     assert (site / "edgeprof/_data/device_agents/linux/edgeprof_agent/server.py").is_file()
+
+
+def test_a_model_that_kills_its_process_is_reported_and_spares_the_others(installed, cli):
+    """Without a runtime on the host nothing has looked into the file: the board's child dies of it."""
+    good = next(installed.parent.glob("lib/python*/site-packages/edgeprof/_data/device_agents/selftest.tflite"))
+    damaged = bytearray(good.read_bytes())
+    dice = random.Random(10)
+    for _ in range(2):
+        damaged[dice.randrange(8, len(damaged))] = dice.randrange(256)
+    (cli.folder / "deadly.tflite").write_bytes(damaged)
+    command = [
+        str(installed / "edgeprof"),
+        "profile",
+        "deadly.tflite",
+        str(good),
+        "--launches",
+        "1",
+        "--runs",
+        "5",
+        "--json",
+    ]
+
+    done = subprocess.run(command, cwd=cli.folder, env=cli.env, capture_output=True, text=True, check=False)
+
+    deadly, spared = json.loads(done.stdout)["items"]
+    assert done.returncode == 1
+    assert "the runtime's process died of SIG" in done.stderr
+    assert "hint: the runtime aborted its process, not edgeprof's" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (deadly["status"], spared["status"]) == ("failed", "complete")

@@ -73,6 +73,21 @@ class _Session:
                 raise
 
     def _measure(self, board: Board, facts: BoardFacts) -> None:
+        self._cells = self._planned(facts)
+        for cell in self._cells:
+            self._store.save_run(cell.run)
+        for cell in self._cells:
+            self._try(cell, board, lambda c: self._prepare(board, c))
+        self._launches(board)
+        for cell in self._alive():
+            self._try(cell, board, lambda c: self._memory(board, c))
+        for cell in self._alive():
+            self._try(cell, board, lambda c: self._accuracy(board, c))
+        self._finish(board)
+
+    def _planned(self, facts: BoardFacts) -> list[LiveCell]:
+        """Return the cells as they begin; nothing is stored if one of them asks for what the board has not."""
+        cells = []
         for artifact, plan in self._request.cells():
             cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
             run = RunResult(
@@ -89,16 +104,8 @@ class _Session:
                 environment=conditions.environment(facts),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
             )
-            self._cells.append(LiveCell(run, Cell(artifact.sha256, plan, cpus, None, artifact.stateful)))
-            self._store.save_run(run)
-        for cell in self._cells:
-            self._try(cell, board, lambda c: self._prepare(board, c))
-        self._launches(board)
-        for cell in self._alive():
-            self._try(cell, board, lambda c: self._memory(board, c))
-        for cell in self._alive():
-            self._try(cell, board, lambda c: self._accuracy(board, c))
-        self._finish(board)
+            cells.append(LiveCell(run, Cell(artifact.sha256, plan, cpus, None, artifact.stateful)))
+        return cells
 
     def _alive(self) -> list[LiveCell]:
         return [cell for cell in self._cells if cell.run.status == "running"]

@@ -11,8 +11,8 @@ from edgeprof.targets import load_target
 from edgeprof.units import duration, percent
 from edgeprof.warnings_ import warning
 
-# An idle system's own daemons stay below this share of its cores.
-_BUSY_RATIO = 0.25
+# Load above this share of the cores is somebody at work; below it may be what is left of our own setting up.
+_BUSY_RATIO = 0.5
 # A single thread that computes has its core for nearly all of the time.
 _PREEMPTED_RATIO = 0.95
 # Launch medians further apart than this are not one population.

@@ -131,7 +131,7 @@ class _Session:
 
     def _prepare(self, board: Board, cell: LiveCell) -> None:
         name, artifact = self._device.name, cell.run.artifact
-        sent = lambda done, total: self._watch.progress(name, f"pushing {artifact.path.name}", done, total)  # noqa: E731
+        sent = lambda done, total: self._watch.progress(name, f"pushing {cell.title()}", done, total)  # noqa: E731
         board.push_model(artifact.path, artifact.sha256, sent)
         push_inputs(board, cell)
         check_outputs(board, cell)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edgeprof.cli import show_error
 from edgeprof.cli.options import Calibration, InputOutput, Json, Preprocessing, Recipes, Trust
 
 
@@ -26,8 +27,7 @@ def compress(
     edgeprof compress model.h5 -r fp32 -r fp16 -r dynamic
     """
     from edgeprof.cli.terminal import Terminal
-    from edgeprof.compress import CompressRequest
-    from edgeprof.compress import compress as make
+    from edgeprof.compress import CompressRequest, compress_each
     from edgeprof.report.artifacts import print_artifacts
 
     request = CompressRequest(
@@ -40,5 +40,9 @@ def compress(
         trust_model=trust_model,
     )
     with Terminal() as terminal:
-        made = make(request, terminal.host)
+        made, failed = compress_each(request, terminal.host)
     print_artifacts(made, as_json=as_json)
+    for _, error in failed:
+        show_error(error)
+    if failed:
+        raise typer.Exit(1)

@@ -15,7 +15,7 @@ from edgeprof.compress.inspection import check_model
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.recipes import Recipe, find_recipes
 from edgeprof.compress.request import CompressRequest
-from edgeprof.errors import UsageError
+from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import Artifact, Reference
 from edgeprof.targets import did_you_mean
 
@@ -44,6 +44,37 @@ def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
     # What is the same file under another name was converted under that one.
     made = [replace(_cached(places[recipe.name]), model=_stem(request.model)) for recipe in recipes]
     return [copy_out(artifact, request.out) for artifact in made] if request.out else made
+
+
+def compress_each(request: CompressRequest, progress: Progress) -> tuple[list[Artifact], list[tuple[str, ModelError]]]:
+    """Make what can be made: as `compress`, but a recipe that fails leaves the others alone.
+
+    Returns:
+        The artifacts, and pairs of a recipe that failed and why.
+
+    Raises:
+        UsageError: As `compress`.
+        ModelError: No recipe gave anything.
+    """
+    try:
+        return compress(request, progress), []
+    except ModelError:
+        if len(request.recipes) < 2:
+            raise
+    made: list[Artifact] = []
+    failed: list[tuple[str, ModelError]] = []
+    for recipe in request.recipes:  # what was converted before the failure is in the cache
+        try:
+            made += compress(replace(request, recipes=(recipe,)), progress)
+        except ModelError as exc:
+            failed.append((recipe, exc))
+            if not made and _same(failed):
+                raise  # it is the model, not the recipe
+    return made, failed
+
+
+def _same(failed: list[tuple[str, ModelError]]) -> bool:
+    return len(failed) > 1 and failed[0][1].message == failed[-1][1].message
 
 
 def reference(request: CompressRequest, x: Array, x_sha256: str, progress: Progress) -> Reference:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeprof.accuracy import EvalSet, check_fits, load_eval
-from edgeprof.compress import CompressRequest, check_ranges, compress, is_tflite, load_artifact, reference
-from edgeprof.errors import UsageError
+from edgeprof.compress import CompressRequest, check_ranges, compress_each, is_tflite, load_artifact, reference
+from edgeprof.errors import ModelError, UsageError
+from edgeprof.profile.outcome import Failure
 from edgeprof.profile.request import ProfileRequest
 from edgeprof.records import Artifact, Reference, Warning_
 from edgeprof.warnings_ import warning
@@ -39,9 +40,11 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
     evaluation = load_eval(inputs.evaluation) if inputs.evaluation else None
     artifacts: list[Artifact] = []
     references: list[tuple[str, Reference]] = []
+    failures: list[Failure] = []
     for model in inputs.models:
-        made = _artifacts(model, inputs, progress)
+        made, failed = _artifacts(model, inputs, progress)
         artifacts += made
+        failures += [Failure("this machine", f"{model.stem} {recipe}", error) for recipe, error in failed]
         if evaluation:
             for artifact in made:
                 check_fits(artifact, evaluation)
@@ -53,20 +56,21 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
         artifacts=_distinct(artifacts),
         evaluation=evaluation,
         references=tuple(references),
+        failures=tuple(failures),
         warnings=_warnings(inputs, evaluation),
     )
 
 
-def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> list[Artifact]:
+def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> tuple[list[Artifact], list[tuple[str, ModelError]]]:
     if not is_tflite(model):
-        return compress(replace(inputs.compression, model=model), progress)
+        return compress_each(replace(inputs.compression, model=model), progress)
     if inputs.compression.recipes:
         names = ", ".join(inputs.compression.recipes)
         raise UsageError(
             f"`{model}` is a .tflite file already: it cannot be made {names}",
             "give the Keras model for other recipes, or leave `--recipe` out to measure the file as it is",
         )
-    return [load_artifact(model)]
+    return [load_artifact(model)], []
 
 
 def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from edgeprof.accuracy import EvalSet
 from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
+from edgeprof.profile.outcome import Failure
 from edgeprof.records import Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
 from edgeprof.targets import did_you_mean
@@ -28,6 +29,7 @@ class ProfileRequest:
         references: The float model's outputs on them, by the name of the model.
         setup: How to get boards ready.
         warnings: What is known to be doubtful before anything ran.
+        failures: What could not be made on the host.
         reconnect_s: How long to try to get a board back after its link was lost.
     """
 
@@ -39,6 +41,7 @@ class ProfileRequest:
     references: tuple[tuple[str, Reference], ...] = ()
     setup: SetupOptions = field(default_factory=SetupOptions)
     warnings: tuple[Warning_, ...] = ()
+    failures: tuple[Failure, ...] = ()
     reconnect_s: float = 30.0
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:

@@ -34,7 +34,7 @@ def profile(request: ProfileRequest, devices: Sequence[Device], store: Store, wa
     """
     check(request)
     runs: list[RunResult] = []
-    failures: list[Failure] = []
+    failures = list(request.failures)
     for device in devices:
         session = _Session(request, device, store, watch)
         try:

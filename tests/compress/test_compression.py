@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeprof.analysis import read_model
-from edgeprof.compress import CompressRequest, child, compress, load_artifact, recipe_names, reference
+from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, reference
 from edgeprof.compress.worker import _parity
 from edgeprof.errors import ModelError, UsageError
 from tests.compress.conftest import RECIPES, silent
@@ -214,6 +214,24 @@ def test_a_crash_of_the_converter_is_an_error_with_its_signal(models):
         convert(models / "looped_lstm.keras", "int8", calibration=models / "series.npz")
 
     assert "unroll=True" in caught.value.hint
+
+
+def test_a_recipe_that_crashes_leaves_the_others_alone(models):
+    request = CompressRequest(models / "looped_lstm.keras", ("fp32", "int8", "fp16"), models / "series.npz")
+
+    made, failed = compress_each(request, silent)
+
+    assert [artifact.recipe for artifact in made] == ["fp32", "fp16"]
+    assert [recipe for recipe, _ in failed] == ["int8"]
+    assert "SIGSEGV" in failed[0][1].message
+
+
+def test_a_model_that_no_recipe_can_take_is_refused_once(tmp_path):
+    (tmp_path / "m.keras").write_bytes(b"PK\x03\x04 not a model")
+    request = CompressRequest(tmp_path / "m.keras", ("fp32", "fp16"))
+
+    with pytest.raises(ModelError, match="m.keras"):
+        compress_each(request, silent)
 
 
 def test_a_keras_2_lstm_becomes_one_op_and_int8(models):

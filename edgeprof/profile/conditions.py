@@ -8,13 +8,15 @@ from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
 from edgeprof.records import Artifact, RunPlan, Warning_
 from edgeprof.targets import load_target
-from edgeprof.units import duration, percent
+from edgeprof.units import NS_PER_MS, duration, percent
 from edgeprof.warnings_ import warning
 
 # Load above this share of the cores is somebody at work; below it may be what is left of our own setting up.
 _BUSY_RATIO = 0.5
 # A single thread that computes has its core for nearly all of the time.
 _PREEMPTED_RATIO = 0.95
+# In less time than this a single clock tick would make the ratio.
+_LONG_ENOUGH_NS = 50 * NS_PER_MS
 # Launch medians further apart than this are not one population.
 _SPREAD_RATIO = 0.10
 # Below so many times the cost of timing nothing, the figure holds a visible part of our own.
@@ -118,9 +120,10 @@ def _steady(cell: LiveCell) -> list[Warning_]:
 
 
 def _preempted(cell: LiveCell) -> list[Warning_]:
-    if cell.run.plan.threads != 1:
+    launches = [seen.launch for seen in cell.seen if seen.launch.wall_time_ns >= _LONG_ENOUGH_NS]
+    if cell.run.plan.threads != 1 or not launches:
         return []
-    ratio = min(seen.launch.cpu_time_ns / max(1, seen.launch.wall_time_ns) for seen in cell.seen)
+    ratio = min(launch.cpu_time_ns / launch.wall_time_ns for launch in launches)
     if ratio >= _PREEMPTED_RATIO:
         return []
     return [warning("preempted", f"in one launch the process had its core for only {percent(ratio)} of the time")]

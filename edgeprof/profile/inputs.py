@@ -74,7 +74,7 @@ def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> tuple[list[Ar
 
 
 def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:
-    return tuple({artifact.sha256: artifact for artifact in artifacts}.values())
+    return tuple({(a.sha256, a.model, a.recipe): a for a in artifacts}.values())
 
 
 def _warnings(inputs: Inputs, evaluation: EvalSet | None) -> tuple[Warning_, ...]:

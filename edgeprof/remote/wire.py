@@ -109,7 +109,8 @@ def _as_error(name: str, error: Mapping[str, Any]) -> DeviceError:
     if code == "disk_full":
         return DeviceError(f"`{name}` has no room left: {message}", "make room, or give another folder with `--home`")
     hint = next((text for words, text in _SPECIAL_HINTS.items() if words in message), _HINTS.get(code))
-    tail = str(data.get("stderr") or "").strip().splitlines()
+    noise = str(data.get("stderr") or "").strip().splitlines()
+    tail = [line for line in noise if not line.startswith("INFO")]
     said = f" (it said: {tail[-1]})" if tail and tail[-1] not in message else ""
     return ChildError(f"on `{name}`: {message}{said}", hint, code=code)
 

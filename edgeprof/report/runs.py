@@ -22,7 +22,7 @@ def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
         write(document("run_list", [row_item(row) for row in rows]))
         return
     if not rows:
-        console().print("no runs yet: edgeprof profile MODEL -d local", markup=False)
+        console().print("no such runs are stored; edgeprof profile MODEL -d local makes one", markup=False)
         return
     found = table("run", "when", "device", "model", "recipe", "launches", "status", right=("launches",))
     for row in rows:

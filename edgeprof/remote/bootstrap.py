@@ -18,9 +18,11 @@ _UNPACK_TIMEOUT_S = 300.0
 Say = Callable[[str], None]
 Bytes = Callable[[int, int], None]
 
-# $1 home, $2 the runtime's folder, $3 the archive: unpacked beside its place, then moved into it at once.
+# $1 home, $2 the runtime's folder, $3 the archive, $4 a Python: unpacked beside its place, then moved into it at once.
+# Python unpacks: it is there, and stripped boards have no gzip.
 _UNPACK = r"""
-cd "$1/runtimes" && rm -rf "$2.part" && mkdir "$2.part" && gzip -dc "$3" | tar -xf - -C "$2.part" &&
+unpack='import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])'
+cd "$1/runtimes" && rm -rf "$2.part" && mkdir "$2.part" && "$4" -I -S -W ignore -c "$unpack" "$3" "$2.part" &&
 [ -f "$2.part/runtime.json" ] && rm -rf "$2" && mv "$2.part" "$2" && rm -f "$3"
 """
 
@@ -82,7 +84,7 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
         python, package = _choose(found, options.runtime)
     agent_path, agent_bytes = _push_agent(transport, found, say)
     archive = _packed_if_missing(found, package, options, say)
-    runtime_bytes = _push_runtime(transport, found, archive, package, sent)
+    runtime_bytes = _push_runtime(transport, found, python, archive, package, sent)
     return Prepared(found, python, agent_path, package, agent_bytes + runtime_bytes)
 
 
@@ -147,13 +149,18 @@ def _push_agent(transport: Transport, found: Survey, say: Say) -> tuple[str, int
 
 
 def _push_runtime(
-    transport: Transport, found: Survey, archive: Path | None, package: RuntimePackage, sent: Bytes | None
+    transport: Transport,
+    found: Survey,
+    python: str,
+    archive: Path | None,
+    package: RuntimePackage,
+    sent: Bytes | None,
 ) -> int:
     if archive is None:
         return 0
     there = f"{found.home}/runtimes/{package.folder}.tar.gz"
     pushed = push(transport, archive, there, sent)
-    done = run(transport, ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there), _UNPACK_TIMEOUT_S)
+    done = run(transport, ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there, python), _UNPACK_TIMEOUT_S)
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         raise DeviceError(

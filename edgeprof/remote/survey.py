@@ -22,17 +22,23 @@ echo "home=$home"
 [ -w "$home" ] || echo "problem=the folder $home is not writable"
 echo "machine=$(uname -m)"
 echo "kernel=$(uname -s)"
-echo "bits=$(getconf LONG_BIT 2>/dev/null)"
-echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+bits=$(getconf LONG_BIT 2>/dev/null) && echo "bits=$bits"
+glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) && echo "glibc=$glibc"
 [ -e /system/bin/linker64 ] && echo "libc=bionic"
 ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc=musl"
 names='s/^ID=/os_id=/p; s/^VERSION_ID=/os_version=/p; s/^PRETTY_NAME=/os=/p'
 [ -r /etc/os-release ] && sed -n "$names" /etc/os-release
 echo "free_kib=$(df -Pk "$home" 2>/dev/null | awk 'NR==2 {print $4}')"
+# A board without getconf may have a Python that knows as much; what was said first counts.
+ask='
+import os, struct, sys
+print("python=%d.%d" % sys.version_info[:2], sys.argv[1])
+print("bits=%d" % (struct.calcsize("P") * 8))
+try: print("glibc=" + os.confstr("CS_GNU_LIBC_VERSION"))
+except (OSError, TypeError, ValueError): pass
+'
 for name in $2; do
-  path=$(command -v "$name" 2>/dev/null) || continue
-  version=$("$path" -I -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
-  echo "python=$version $path"
+  path=$(command -v "$name" 2>/dev/null) && "$path" -I -S -c "$ask" "$path" 2>/dev/null
 done
 for path in "$home"/agents/*.pyz "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
   [ -f "$path" ] && echo "has=${path#"$home"/}"

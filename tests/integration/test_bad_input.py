@@ -240,12 +240,13 @@ def test_a_board_with_too_old_a_c_library_says_which_it_has(cli, board):
     assert_refused(done, 1, "2.24", "hint: ")
 
 
-def test_a_board_with_another_c_library_says_so(cli, board):
-    board.install("getconf", "exit 1")
+def test_a_stripped_board_without_getconf_and_gzip_is_set_up_all_the_same(cli, board):
+    for name in ("getconf", "gzip", "tar"):
+        (board.bin / name).unlink(missing_ok=True)
 
     done = cli("device", "setup", "board")
 
-    assert_refused(done, 1, "glibc", "hint: ")
+    assert done.code == 0, done.err
 
 
 def test_a_board_without_room_says_how_much_is_free(cli, board, tmp_path):

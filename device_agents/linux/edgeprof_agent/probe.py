@@ -158,6 +158,8 @@ def _virtualization() -> str | None:
         return "proot"
     if os.path.exists("/.dockerenv") or "docker" in (_text("/proc/1/cgroup") or ""):
         return "container"
+    if "linux,dummy-virt" in (_text("/proc/device-tree/compatible", keep_nul=True) or ""):
+        return "qemu"  # QEMU's `virt` machine: emulated on another processor, or at best a guest on the same
     hypervisor = _text("/sys/hypervisor/type")
     if hypervisor:
         return hypervisor

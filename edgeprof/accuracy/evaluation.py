@@ -132,5 +132,8 @@ def _labels(path: Path, y: Array) -> NDArray[np.int64]:
             raise UsageError(f"`y` in `{path}` of shape {y.shape} is not one-hot", "one class number a sample")
         return np.asarray(y.argmax(axis=1), np.int64)
     if (y != np.floor(y)).any() or (y < 0).any():
-        raise UsageError(f"`y` in `{path}` has labels that are no class numbers", "classes count from 0")
+        raise UsageError(
+            f"`y` in `{path}` has labels that are no class numbers",
+            "accuracy is for classifiers so far: classes count from 0",
+        )
     return y.astype(np.int64)

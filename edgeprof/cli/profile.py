@@ -97,9 +97,9 @@ def profile(
     try:
         outcome = _measured(inputs, request, found, store)
     except KeyboardInterrupt:
-        print("\ninterrupted: what was finished is stored; `edgeprof run list` shows it", file=sys.stderr)  # noqa: T201
+        print("\ninterrupted: finished launches, if any, are stored; `edgeprof run list` shows them", file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
-    _show(outcome, as_json)
+    _show(outcome, store, as_json)
 
 
 def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", store: str | None) -> "Outcome":
@@ -113,10 +113,10 @@ def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device
         return measure(ready, devices, opened, terminal)
 
 
-def _show(outcome: "Outcome", as_json: bool) -> None:
+def _show(outcome: "Outcome", store: str | None, as_json: bool) -> None:
     from edgeprof.report.summary import print_outcome
 
-    print_outcome(outcome.runs, outcome.failures, as_json=as_json)
+    print_outcome(outcome.runs, outcome.failures, store=store, as_json=as_json)
     for failure in outcome.failures:
         show_error(failure.error)
     if outcome.failures:

@@ -12,6 +12,7 @@ from edgeprof.analysis.flatbuffer import read_model
 from edgeprof.compress.cache import content_sha256, library_versions, move, partial, place
 from edgeprof.compress.child import GOLDEN, run_child
 from edgeprof.compress.jobs import Job
+from edgeprof.errors import UsageError
 from edgeprof.records import Artifact, TensorSpec
 
 AS_IS = "as-is"
@@ -72,14 +73,21 @@ def keep(made: Path, target: Path, artifact: Artifact) -> None:
 
 
 def copy_out(artifact: Artifact, folder: Path) -> Artifact:
-    """Copy an artifact to `<model>-<recipe>.tflite` in `folder`, with its sidecars; return the copy."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Copy an artifact to `<model>-<recipe>.tflite` in `folder`, with its sidecars; return the copy.
+
+    Raises:
+        UsageError: The folder cannot be made or written.
+    """
     path = folder / f"{artifact.model}-{artifact.recipe}.tflite"
     golden = _beside(path, ".golden.npz") if artifact.golden else None
-    if artifact.golden and golden:
-        _copy(artifact.golden, golden)
-    _copy(artifact.path, path)
-    _beside(path, ".json").write_text(_json(artifact, golden))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if artifact.golden and golden:
+            _copy(artifact.golden, golden)
+        _copy(artifact.path, path)
+        _beside(path, ".json").write_text(_json(artifact, golden))
+    except OSError as exc:
+        raise UsageError(f"cannot write to `{folder}`: {exc.strerror}", "give another folder with `--output`") from exc
     return replace(artifact, path=path, golden=golden)
 
 

@@ -74,7 +74,8 @@ def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> tuple[list[Ar
 
 
 def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:
-    return tuple({(a.sha256, a.model, a.recipe): a for a in artifacts}.values())
+    named = [replace(artifact, model=_text(artifact.model)) for artifact in artifacts]
+    return tuple({(a.sha256, a.model, a.recipe): a for a in named}.values())
 
 
 def _warnings(inputs: Inputs, evaluation: EvalSet | None) -> tuple[Warning_, ...]:
@@ -83,3 +84,8 @@ def _warnings(inputs: Inputs, evaluation: EvalSet | None) -> tuple[Warning_, ...
         return ()
     text = check_ranges(calibration, evaluation.x)
     return () if text is None else (warning("calibration_range", text),)
+
+
+def _text(name: str) -> str:
+    """Return a file's name as text that every database takes; bytes that the locale could not read become `?`."""
+    return name.encode(errors="replace").decode()

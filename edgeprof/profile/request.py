@@ -13,6 +13,7 @@ from edgeprof.remote import SetupOptions
 from edgeprof.targets import did_you_mean
 
 MOST_THREADS = 256
+MOST_RUNS = 2_000_000
 _CPUS = re.compile(r"(\d+)(?:-(\d+))?")
 
 
@@ -58,10 +59,13 @@ def check(request: ProfileRequest) -> None:
     """
     _in_range("--launches", request.plan.launches, 1, 1000)
     if request.plan.runs is not None:
-        _in_range("--runs", request.plan.runs, 1, 10_000_000)
+        _in_range("--runs", request.plan.runs, 1, MOST_RUNS)
     if request.setup.runtime not in (None, *RUNTIMES):
         hint = did_you_mean(request.setup.runtime, RUNTIMES) + f"known runtimes: {', '.join(RUNTIMES)}"
         raise UsageError(f"unknown runtime: `{request.setup.runtime}`", hint)
+    for wheel in request.setup.wheels:
+        if not wheel.is_file():
+            raise UsageError(f"there is no wheel at `{wheel}`", "check the path given to --wheel")
     for threads in request.threads:
         _in_range("--threads", threads, 1, MOST_THREADS)
     for cpus in request.cpus:

@@ -26,8 +26,10 @@ _UNBOUNDED = 10_000
 _TEXT_COLUMNS = ("device", "model", "recipe")
 
 
-def print_outcome(runs: Sequence[RunResult], failures: Sequence["Failure"], *, as_json: bool) -> None:
-    """Print the cells of a profile, or their JSON."""
+def print_outcome(
+    runs: Sequence[RunResult], failures: Sequence["Failure"], *, store: str | None = None, as_json: bool
+) -> None:
+    """Print the cells of a profile, or their JSON; `store` is the one the user named, for the next command."""
     if as_json:
         write(outcome_document(runs, failures))
         return
@@ -38,7 +40,9 @@ def print_outcome(runs: Sequence[RunResult], failures: Sequence["Failure"], *, a
             out.print(part)
         _print_conditions(shown)
         print_warnings(shown)
-        out.print(f"\nevery sample: edgeprof run show {shown[0].run_id}", markup=False)
+        command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
+        named = f" --store {store}" if store else ""
+        out.print(plain(f"every sample: edgeprof {command}{named}"))
 
 
 def outcome_document(runs: Sequence[RunResult], failures: Sequence["Failure"]) -> str:

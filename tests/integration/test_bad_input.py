@@ -24,8 +24,9 @@ def assert_refused(done, code: int, message: str, hint: str) -> None:
     [
         (("--threads", "0"), "error: --threads 0 is out of range", "hint: from 1 to 256"),
         (("--threads", "100000"), "error: --threads 100000 is out of range", "hint: from 1 to 256"),
-        (("--runs", "0"), "error: --runs 0 is out of range", "hint: from 1 to 10 000 000"),
+        (("--runs", "0"), "error: --runs 0 is out of range", "hint: from 1 to 2 000 000"),
         (("--launches", "0"), "error: --launches 0 is out of range", "hint: from 1 to 1 000"),
+        (("--wheel", "nope.whl"), "error: there is no wheel at `nope.whl`", "check the path given to --wheel"),
         (("--cpus", "few"), "error: --cpus `few` names no cores", "write `all`, `big`, `little`, `0-3` or `0,2`"),
         (("--device", "locl"), "error: unknown device: `locl`", "did you mean `local`?"),
         (("--recipe", "int9"), "error: unknown recipe: `int9`", "did you mean `int8`?"),

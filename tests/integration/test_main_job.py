@@ -116,7 +116,7 @@ def test_ctrl_c_loses_no_finished_launch(cli, tflite):
     _, err = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert "what was finished is stored" in err
+    assert "finished launches, if any, are stored" in err
     assert "Traceback" not in err
     row = cli("run", "list", "--json").json()["items"][0]
     assert row["status"] == "interrupted"

@@ -36,6 +36,7 @@ class Device:
             never with a password.
         target: The kind of board, or `None`.
         host_key: The key it must show, `SHA256:…`, or `None` where `known_hosts` decides.
+        identity: The private key to log in with, a file; `None` for those that `~/.ssh/config` or the agent has.
         runtime: The runtime preferred on it, or `None` for whichever fits.
         home: Our folder on it, or `None` for the usual one.
         notes: Whatever the user wants to remember, or `None`.
@@ -45,6 +46,7 @@ class Device:
     url: str
     target: str | None = None
     host_key: str | None = None
+    identity: str | None = None
     runtime: str | None = None
     home: str | None = None
     notes: str | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CLOCK_WALL = "wall"
+CLOCK_INSTRUCTIONS = "instructions"
 ACCELERATOR_CPU = "cpu"
 
 

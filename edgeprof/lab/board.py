@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, UsageError
 from edgeprof.lab import image as images
-from edgeprof.lab import needs, overlays
+from edgeprof.lab import needs, sensors
 from edgeprof.lab.kinds import Kind
 from edgeprof.lab.places import Say, key_of, lab_dir, made_once
 from edgeprof.lab.qemu import PROGRAM, Boot, Qemu, command_line
@@ -118,7 +118,7 @@ def _boot(kind: Kind, clock: str, image: images.Image, say: Say) -> Boot:
         dtb = image.folder / "dtb/bcm2837-rpi-3-b.dtb"
         return Boot(kind, clock, image.kernel, image.initramfs, dtb, image.disk)
     if kind.overlay:
-        made = overlays.build(kind, clock, image, say)
+        made = sensors.build(kind, clock, image, say)
         return Boot(kind, clock, image.kernel, made / "initramfs.gz", made / "board.dtb", image.disk)
     return Boot(kind, clock, image.kernel, image.initramfs, None, image.disk)
 

@@ -100,10 +100,11 @@ def _build(spec: ImageSpec, folder: Path, say: Say) -> None:
     say(f"building the image {spec.name}: downloads about 150 MB of Debian packages; 1 to 3 minutes, once")
     began = time.monotonic()
     finish = shlex.join([sys.executable, "-m", rootfs.__name__]) + f' "$1" {shlex.quote(str(folder))}'
+    # Nothing is mounted (we are no root), and nothing cleaned: with our hook done, that would clean this machine's own apt.
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _NOT_UNPACKED]
     needs.run(
         [
-            "fakeroot", "mmdebstrap", "--quiet", f"--arch={spec.architecture}", "--variant=extract", "--mode=root", "--skip=chroot/mount",
+            "fakeroot", "mmdebstrap", "--quiet", f"--arch={spec.architecture}", "--variant=extract", "--mode=root", "--skip=chroot/mount", "--skip=cleanup",
             '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', *excluded,
             f"--include={','.join((*_PACKAGES, spec.kernel, *spec.extra))}",
             f"--extract-hook={finish}", "--format=null", spec.suite, "/dev/null", line,

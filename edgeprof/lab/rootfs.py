@@ -32,6 +32,7 @@ _DROPPED = (
     "var/cache/apt", "var/lib/apt", "var/lib/dpkg/info", "usr/lib/systemd", "usr/lib/udev", "lib/systemd", "lib/udev",
     "usr/share/perl", "usr/share/perl5", "usr/share/info",
 )  # fmt: skip
+GUEST_FILES = ("control", "initramfs", "inittab", "sshd_config", "start")
 _DISK_BYTES = 2 << 30
 _USER = "edge"
 _UID = 1000
@@ -129,6 +130,7 @@ def _system(root: Path) -> None:
     etc = root / "etc"
     (etc / "hostname").write_text("edgeprof-lab\n")
     (etc / "hosts").write_text("127.0.0.1 localhost edgeprof-lab\n")
+    (etc / "profile").write_text("PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\nPS1='\\u@\\h:\\w\\$ '\n")
     (etc / "machine-id").write_text(hashlib.sha256(b"edgeprof lab").hexdigest()[:32] + "\n")
     (etc / "pam.d").mkdir(exist_ok=True)
     for name in ("auth", "account", "password", "session"):

@@ -116,6 +116,8 @@ def check_device(device: Device) -> None:
     _check(device)
     if device.target is not None:
         load_target(device.target)
+    if device.identity is not None and not Path(device.identity).is_file():
+        raise UsageError(f"there is no private key at `{device.identity}`", "check the path given to --identity")
     _refuse_taken(device.name, _parse(_read()))
 
 

@@ -91,7 +91,8 @@ class RunPlan:
         threads: Threads the runtime may use.
         cpus: Cores it may run on, as the user said it (`all`, `0-3`).
         runtime: `auto`, `litert` or `tflite-runtime`.
-        clock: `wall`, or `instructions` on a virtual board.
+        clock: `wall`, or `instructions` on a virtual board that counts them; the board says which.
+        ns_per_instruction: What one instruction adds to the clock of such a board; else `None`.
         accelerator: `cpu`; part of a result's identity from the first day.
         timeout_s: A launch that takes longer is ended and reported.
     """
@@ -106,8 +107,18 @@ class RunPlan:
     cpus: str = "all"
     runtime: str = "auto"
     clock: str = CLOCK_WALL
+    ns_per_instruction: int | None = None
     accelerator: str = ACCELERATOR_CPU
     timeout_s: float = 120.0
+
+    @property
+    def metric(self) -> str:
+        """Return what a timed run is measured in: `latency_ns`, or `guest_instructions`, which is no time."""
+        return "latency_ns" if self.ns_per_instruction is None else "guest_instructions"
+
+    def amount(self, clock_ns: float) -> float:
+        """Return a span of the board's clock in `metric`."""
+        return clock_ns / (self.ns_per_instruction or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,7 @@ class RawLaunch:
 
     Attributes:
         index: 0 for the first launch of a cell.
-        latency_ns: Each timed run, in order.
+        latency_ns: Each timed run by the board's clock, in order; `RunPlan.amount` says what it stands for.
         warmup_ns: Each warm-up run, in order (the first inference is in `start_up`).
         start_up: The stages before.
         cpu_time_ns: User and system time of the process during the timed runs.

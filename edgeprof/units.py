@@ -3,9 +3,12 @@
 The only place where quantities are converted; everything else keeps integers with the unit in the name.
 """
 
+from collections.abc import Callable
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
+_COUNT = ((1, ""), (1_000, " k"), (1_000_000, " M"), (1_000_000_000, " G"))
 _TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
 
@@ -30,12 +33,30 @@ def size(byte_count: float | None) -> str:
     return _scaled(byte_count, _BYTES)
 
 
-def duration_interval(low_ns: float | None, point_ns: float, high_ns: float | None) -> str:
-    """Return both ends of an interval in the point's own unit: `1.20 … 1.26 ms`."""
-    if low_ns is None or high_ns is None:
+def instructions(count: float | None) -> str:
+    """Return a count with five digits, for it repeats to 0.1 %: `3.1872 M`; `not measured` for `None`."""
+    if count is None:
+        return "not measured"
+    divisor, unit = _unit_for(count, _COUNT)
+    return f"{_five_digits(count / divisor)}{unit}" if divisor > 1 else f"{count:.0f}"
+
+
+def interval(name: str, low: float | None, point: float, high: float | None) -> str:
+    """Return both ends of an interval of the metric `name` in the point's own unit: `1.20 … 1.26 ms`."""
+    if low is None or high is None:
         return "no interval yet"
-    divisor, unit = _unit_for(point_ns, _TIME)
-    return f"{three_digits(low_ns / divisor)} … {three_digits(high_ns / divisor)} {unit}"
+    counted = name.endswith("_instructions")
+    divisor, unit = _unit_for(point, _COUNT if counted else _TIME)
+    digits = _five_digits if counted else three_digits
+    return f"{digits(low / divisor)} … {digits(high / divisor)} {unit.strip()}".rstrip()
+
+
+def quantity(name: str, value: float) -> str:
+    """Return a metric's value in its unit; the ending of its name says which."""
+    for ending, convert in _BY_ENDING.items():
+        if name.endswith(ending):
+            return convert(value)
+    return three_digits(value)
 
 
 def rate(latency_ns: float | None) -> str:
@@ -76,6 +97,11 @@ def three_digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def _five_digits(value: float) -> str:
+    whole = len(str(int(abs(value))))
+    return f"{value:.{max(0, 5 - whole)}f}"
+
+
 def _scaled(value: float | None, units: tuple[tuple[int, str], ...]) -> str:
     if value is None:
         return "not measured"
@@ -87,3 +113,12 @@ def _unit_for(value: float, units: tuple[tuple[int, str], ...]) -> tuple[int, st
     # 999.6 ms would read "1,000 ms": half a digit below the next unit already belongs to it.
     fitting = [unit for unit in units if abs(value) >= unit[0] * 0.9995]
     return fitting[-1] if fitting else units[0]
+
+
+_BY_ENDING: dict[str, Callable[[float], str]] = {
+    "_ns": duration,
+    "_instructions": instructions,
+    "_bytes": size,
+    "_ratio": percent,
+    "_points": points,
+}

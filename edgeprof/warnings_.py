@@ -2,7 +2,8 @@
 
 from edgeprof.records import Warning_
 
-_LATENCY = ("latency_ns",)
+_WALL = ("latency_ns",)
+_LATENCY = (*_WALL, "guest_instructions")
 _ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
 
 # code -> metrics it may spoil
@@ -14,14 +15,15 @@ CODES: dict[str, tuple[str, ...]] = {
     "launches_differ": _LATENCY,
     "link_lost": (),
     "no_warm_up": _LATENCY,
-    "other_load": _LATENCY,
-    "preempted": _LATENCY,
-    "powersave_governor": _LATENCY,
-    "proot": _LATENCY,
+    "invented_sensors": ("power_uw", "energy_uj", "temp_mc"),
+    "other_load": _WALL,
+    "preempted": _WALL,
+    "powersave_governor": _WALL,
+    "proot": _WALL,
     "short_inference": _LATENCY,
     "target_differs": (),
     "threads_exceed_cpus": _LATENCY,
-    "virtual_machine": _LATENCY,
+    "virtual_machine": _WALL,
 }
 
 

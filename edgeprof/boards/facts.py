@@ -19,6 +19,13 @@ CORES = {
     (0x4E, 0x004): "carmel",
 }
 
+# Names as /proc/cpuinfo has them. Source: Linux at v6.1, arch/arm64/kernel/cpuinfo.c, arch/arm/kernel/setup.c,
+# arch/x86/include/asm/cpufeatures.h: 8-bit dot products, half precision, matrix products, wider vectors.
+ISA = (
+    "neon", "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme",
+    "avx2", "fma", "f16c", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
@@ -95,6 +102,10 @@ class BoardFacts:
         uptime_s: Since it started.
         load_1min: Its load average over the last minute.
         virtualization: A hypervisor, a container or `proot`.
+        isa: The extensions of its instruction set that matter to inference, of those in `ISA`.
+        virtual_board: The kind of virtual board of `edgeprof lab` that it is, or `None` for any other board.
+        ns_per_instruction: What an instruction adds to its clock, where that counts instructions.
+        invented: What its sensors make up, such as `power`; only a virtual board's do.
     """
 
     machine: str | None = None
@@ -117,6 +128,10 @@ class BoardFacts:
     uptime_s: float | None = None
     load_1min: float | None = None
     virtualization: str | None = None
+    isa: tuple[str, ...] = ()
+    virtual_board: str | None = None
+    ns_per_instruction: int | None = None
+    invented: tuple[str, ...] = ()
 
     def userland(self) -> str | None:
         """Return the architecture of its programs, which may be narrower than its kernel's.
@@ -162,7 +177,7 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
 
     What is null, missing or not of its type is `None`: a board is believed nothing that it did not say.
     """
-    system = probe.get("os")
+    system, lab = probe.get("os"), _table(probe.get("lab"))
     names = {str(key).upper(): value for key, value in system.items()} if isinstance(system, dict) else {}
     return BoardFacts(
         machine=_text(probe.get("machine")),
@@ -185,6 +200,10 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         uptime_s=_real(probe.get("uptime_s")),
         load_1min=_real(probe.get("load_1min")),
         virtualization=_text(probe.get("virtualization")),
+        isa=tuple(name for name in ISA if name in _texts(probe.get("cpu_features"))),
+        virtual_board=_text(lab.get("board")),
+        ns_per_instruction=_whole(lab.get("ns_per_instruction")),
+        invented=_texts(lab.get("invented")),
     )
 
 
@@ -217,6 +236,10 @@ def _text(value: object) -> str | None:
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _tables(value: object) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`edgeprof device`: the user's own boards."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,9 @@ def add(
     host_key: Annotated[
         str | None, typer.Option("--host-key", help="SHA256:…, accepted without a question (for CI).")
     ] = None,
+    identity: Annotated[
+        Path | None, typer.Option("--identity", "-i", help="The private key to log in with, a file.")
+    ] = None,
     home: Home = None,
     runtime: Runtime = None,
     notes: Annotated[str | None, typer.Option("--notes", help="Whatever you want to remember.")] = None,
@@ -34,7 +38,8 @@ def add(
     from edgeprof.devices import Device, add_device, check_device
     from edgeprof.transport import offered_key
 
-    device = Device(name, url, target, host_key=host_key, runtime=runtime, home=home, notes=notes)
+    key_file = None if identity is None else str(identity.expanduser().absolute())
+    device = Device(name, url, target, host_key, key_file, runtime=runtime, home=home, notes=notes)
     check_device(device)
     key = offered_key(url)
     if key and not key.known and host_key is None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from edgeprof import units
-from edgeprof.records import RunResult
+from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
 
 
 def stderr_console() -> Console:
@@ -71,10 +71,11 @@ class Terminal:
         self._show(f"{run.device}: launch {done} of {total}", done, total, left)
 
     def _provisional(self, run: RunResult) -> None:
-        latency = units.duration(median(run.launches[0].latency_ns))
+        shown = units.quantity(run.plan.metric, run.plan.amount(median(run.launches[0].latency_ns)))
+        shown += " instructions" if run.plan.clock == CLOCK_INSTRUCTIONS else ""
         threads = f", {run.plan.threads} threads" if run.plan.threads > 1 else ""
         self._console.print(
-            f"{run.device}: {run.artifact.model} {run.artifact.recipe}{threads}: {latency} provisional "
+            f"{run.device}: {run.artifact.model} {run.artifact.recipe}{threads}: {shown} provisional "
             f"(1 of {run.plan.launches} launches, no interval yet)",
             markup=False,
         )

@@ -59,7 +59,9 @@ class VirtualBoard:
         if self.ssh_port is None:
             raise DeviceError(f"`{self.kind.name}` has only a serial console: {self.serial_url}")
         url = f"ssh://{USER}@127.0.0.1:{self.ssh_port}"
-        return Device(name, url, host_key=self.host_key, identity=str(self.identity), notes=f"virtual: {self.kind.title}")
+        return Device(
+            name, url, host_key=self.host_key, identity=str(self.identity), notes=f"virtual: {self.kind.title}"
+        )
 
 
 @contextmanager
@@ -139,7 +141,9 @@ def _make_snapshot(fresh: Boot, folder: Path, say: Say) -> None:
         qemu.await_boot()
         qemu.tell(f"date -s @{int(time.time())}")
         # What every first use reads is in the page cache then.
-        qemu.tell("! [ -x /usr/bin/python3 ] || python3 -c 'import ctypes, hashlib, json, platform, subprocess, zipfile'")
+        qemu.tell(
+            "! [ -x /usr/bin/python3 ] || python3 -c 'import ctypes, hashlib, json, platform, subprocess, zipfile'"
+        )
         qemu.tell("sync")
         qemu.save(folder / "state")
     finally:

@@ -88,7 +88,13 @@ def build(spec: ImageSpec, say: Say) -> Image:
         DeviceError: A program is missing, or one of them failed.
         UsageError: No Debian mirror is known.
     """
-    made_from = (asdict(spec), _PACKAGES, _NOT_UNPACKED, Path(rootfs.__file__), *(GUEST / name for name in rootfs.GUEST_FILES))
+    made_from = (
+        asdict(spec),
+        _PACKAGES,
+        _NOT_UNPACKED,
+        Path(rootfs.__file__),
+        *(GUEST / name for name in rootfs.GUEST_FILES),
+    )
     folder = lab_dir() / "images" / f"{spec.name}-{key_of(*made_from)}"
     made_once(folder, lambda partial: _build(spec, partial, say))
     return Image(folder, (folder / "kernel_release").read_text().strip())

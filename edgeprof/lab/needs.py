@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgeprof.errors import DeviceError
 
-# Program -> Debian package. The last are only for boards with power sensors: drivers are built from the kernel's source.
+# Program -> Debian package.
 _PACKAGES = {
     "qemu-system-aarch64": "qemu-system-arm",
     "qemu-img": "qemu-utils",

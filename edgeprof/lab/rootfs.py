@@ -3,6 +3,7 @@
 Runs under fakeroot as the last step of mmdebstrap. Nothing of the board's architecture is run.
 """
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -17,7 +18,8 @@ from edgeprof.lab.places import GUEST
 # Drivers by name; each brings those it needs, and what a kernel does not have is left out.
 _FIRST_MODULES = (
     "crc32c_generic", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "ext4",
-    "phy-generic", "bcm2835-rng", "iproc-rng200", "sdhci-iproc", "bcm2835", "mmc_block", "dwc2", "cdc_ether", "rndis_host",
+    "phy-generic", "bcm2835-rng", "iproc-rng200", "sdhci-iproc", "bcm2835", "mmc_block", "dwc2", "cdc_ether",
+    "rndis_host",
 )  # fmt: skip
 _MODULES = (
     *_FIRST_MODULES, "crc32c_arm64", "usbnet", "smsc95xx", "i2c-dev", "i2c-mux", "i2c-bcm2835", "regmap-i2c", "lm75",
@@ -89,7 +91,10 @@ def _copy_modules(source: Path, target: Path, release: str, names: Iterable[str]
 
 def _with_dependencies(source: Path, release: str, name: str) -> list[Path]:
     done = subprocess.run(
-        ["modprobe", "-d", str(source), "-S", release, "--show-depends", name], capture_output=True, text=True, check=False
+        ["modprobe", "-d", str(source), "-S", release, "--show-depends", name],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     words = [line.split() for line in done.stdout.splitlines()]
     return [Path(pair[1]).resolve() for pair in words if pair[0] == "insmod"]
@@ -153,13 +158,16 @@ def _initramfs(root: Path, out: Path, release: str) -> None:
     shutil.copy(root / "bin/busybox", folder / "bin/busybox")
     _copy_modules(root, folder, release, _FIRST_MODULES)
     _program(GUEST / "initramfs", folder / "init")
-    with (out / "initramfs.gz").open("wb") as packed:
-        find = subprocess.Popen(["find", "."], cwd=folder, stdout=subprocess.PIPE)
-        cpio = subprocess.Popen(["cpio", "-o", "-H", "newc", "--quiet"], cwd=folder, stdin=find.stdout, stdout=subprocess.PIPE)
-        subprocess.run(["gzip", "-1"], stdin=cpio.stdout, stdout=packed, check=True)
-        if find.wait() or cpio.wait():
-            raise SystemExit("the initramfs could not be packed")
+    (out / "initramfs.gz").write_bytes(packed(folder))
     shutil.rmtree(folder)
+
+
+def packed(folder: Path) -> bytes:
+    """Return a folder as the kernel unpacks it at boot: a compressed cpio archive, owned by root."""
+    names = "\n".join(str(path.relative_to(folder)) for path in sorted(folder.rglob("*")))
+    argv = ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"]
+    done = subprocess.run(argv, cwd=folder, input=names.encode(), stdout=subprocess.PIPE, check=True)
+    return gzip.compress(done.stdout, compresslevel=1, mtime=0)
 
 
 def _disk(root: Path, disk: Path) -> None:

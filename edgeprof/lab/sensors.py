@@ -5,7 +5,6 @@ kernel; the stub bus alone is changed, so that a device tree can name what is on
 on the board by `guest/power`.
 """
 
-import gzip
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +17,7 @@ from edgeprof.lab.image import Image
 from edgeprof.lab.kinds import Kind
 from edgeprof.lab.places import GUEST, Say, key_of, lab_dir, made_once
 from edgeprof.lab.qemu import PROGRAM, machine_words
+from edgeprof.lab.rootfs import packed
 
 _SOURCES = ("drivers/hwmon/ina2xx.c", "drivers/hwmon/ina3221.c", "drivers/i2c/i2c-stub.c")
 _ADD_ADAPTER = "\tret = i2c_add_adapter(&stub_adapter);"
@@ -63,12 +63,7 @@ def _initramfs(image: Image, drivers: Path, guest: Sequence[Path], folder: Path)
     for path in (*drivers.glob("*.ko"), *guest):
         shutil.copy(path, extra / "lib/edgeprof")
     (extra / "lib/edgeprof/sensors").chmod(0o755)
-    names = "\n".join(str(path.relative_to(folder / "more")) for path in sorted((folder / "more").rglob("*")))
-    packed = subprocess.run(
-        ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=folder / "more", input=names.encode(), capture_output=True,
-        check=True,
-    )  # fmt: skip
-    (folder / "initramfs.gz").write_bytes(image.initramfs.read_bytes() + gzip.compress(packed.stdout, mtime=0))
+    (folder / "initramfs.gz").write_bytes(image.initramfs.read_bytes() + packed(folder / "more"))
     shutil.rmtree(folder / "more")
 
 

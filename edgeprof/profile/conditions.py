@@ -6,9 +6,9 @@ from statistics import median
 from edgeprof.boards import BoardFacts, differences
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
-from edgeprof.records import Artifact, RunPlan, Warning_
+from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, Warning_
 from edgeprof.targets import load_target
-from edgeprof.units import NS_PER_MS, duration, percent
+from edgeprof.units import NS_PER_MS, percent, quantity
 from edgeprof.warnings_ import warning
 
 # Load above this share of the cores is somebody at work; below it may be what is left of our own setting up.
@@ -19,6 +19,8 @@ _PREEMPTED_RATIO = 0.95
 _LONG_ENOUGH_NS = 50 * NS_PER_MS
 # Launch medians further apart than this are not one population.
 _SPREAD_RATIO = 0.10
+# The same for counts of instructions, which repeat to a thousandth.
+_COUNTED_SPREAD_RATIO = 0.01
 # Below so many times the cost of timing nothing, the figure holds a visible part of our own.
 _SHORT_CALLS = 100
 
@@ -33,9 +35,12 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
         "libc": facts.libc_text(),
         "python": facts.python,
         "cores": facts.core_summary(),
+        "isa": " ".join(facts.isa) or None,
         "governor": " ".join(facts.governors()) or None,
         "memory_total_bytes": facts.memory_total_bytes,
         "virtualization": facts.virtualization,
+        "virtual_board": facts.virtual_board,
+        "invented_sensors": " ".join(facts.invented) or None,
         "load_1min_before": facts.load_1min,
         "temp_mc_before": facts.hottest_mc(),
     }
@@ -65,21 +70,28 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
     if not cell.seen:
         return ()
     medians = [median(seen.launch.latency_ns) for seen in cell.seen]
-    return (*_spread(medians), *_short(cell, min(medians)), *_steady(cell), *_preempted(cell))
+    return (*_spread(medians, cell.run.plan), *_short(cell, min(medians)), *_steady(cell), *_preempted(cell))
 
 
 def _machine(facts: BoardFacts) -> list[Warning_]:
     found = []
     if facts.virtualization == "proot":
         found.append(warning("proot", "the board runs under proot, which slows every system call"))
-    elif facts.virtualization:
+    elif facts.virtual_board and facts.ns_per_instruction is None:
+        text = f"a virtual board, emulated on another processor ({facts.virtualization}): its times are no board's"
+        found.append(warning("virtual_machine", text))
+    elif facts.virtualization and facts.virtual_board is None:
         text = f"not a machine of its own ({facts.virtualization}): what runs beside it is unknown"
         found.append(warning("virtual_machine", text))
+    if facts.invented:
+        text = f"what the sensors of this virtual board read is invented: {', '.join(facts.invented)}"
+        found.append(warning("invented_sensors", text))
     slow = sorted(set(facts.governors()) & {"powersave", "conservative", "ondemand"})
     if slow:
         text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"
         found.append(warning("powersave_governor", text))
-    if facts.load_1min is not None and facts.load_1min > _BUSY_RATIO * max(1, len(facts.cpus)):
+    counts = facts.ns_per_instruction is not None  # then others' load changes nothing
+    if not counts and facts.load_1min is not None and facts.load_1min > _BUSY_RATIO * max(1, len(facts.cpus)):
         text = f"the board was busy before the first launch: load {facts.load_1min:.2f} on {len(facts.cpus)} cores"
         found.append(warning("other_load", text))
     return found
@@ -91,12 +103,13 @@ def _threads(facts: BoardFacts, plan: RunPlan) -> list[Warning_]:
     return [warning("threads_exceed_cpus", f"{plan.threads} threads on {len(facts.cpus)} cores wait for one another")]
 
 
-def _spread(medians: Sequence[float]) -> list[Warning_]:
+def _spread(medians: Sequence[float], plan: RunPlan) -> list[Warning_]:
     spread = (max(medians) - min(medians)) / median(medians)
-    if spread <= _SPREAD_RATIO:
+    if spread <= (_SPREAD_RATIO if plan.clock == CLOCK_WALL else _COUNTED_SPREAD_RATIO):
         return []
+    low, high = (quantity(plan.metric, plan.amount(value)) for value in (min(medians), max(medians)))
     text = (
-        f"launch medians lie {percent(spread)} apart ({duration(min(medians))} … {duration(max(medians))}): "
+        f"launch medians lie {percent(spread)} apart ({low} … {high}): "
         "other load or changing clocks; look at `edgeprof run show`, raise `--launches`"
     )
     return [warning("launches_differ", text)]
@@ -107,7 +120,9 @@ def _short(cell: LiveCell, fastest_ns: float) -> list[Warning_]:
     if fastest_ns >= _SHORT_CALLS * empty_ns:
         return []
     share = percent(empty_ns / fastest_ns)
-    text = f"a run takes {duration(fastest_ns)}, timing nothing {duration(empty_ns)}: up to {share} of it is ours"
+    plan = cell.run.plan
+    run, empty = (quantity(plan.metric, plan.amount(value)) for value in (fastest_ns, empty_ns))
+    text = f"a run takes {run}, timing nothing {empty}: up to {share} of it is ours"
     return [warning("short_inference", text)]
 
 
@@ -121,7 +136,7 @@ def _steady(cell: LiveCell) -> list[Warning_]:
 
 def _preempted(cell: LiveCell) -> list[Warning_]:
     launches = [seen.launch for seen in cell.seen if seen.launch.wall_time_ns >= _LONG_ENOUGH_NS]
-    if cell.run.plan.threads != 1 or not launches:
+    if cell.run.plan.threads != 1 or cell.run.plan.clock != CLOCK_WALL or not launches:
         return []
     ratio = min(launch.cpu_time_ns / launch.wall_time_ns for launch in launches)
     if ratio >= _PREEMPTED_RATIO:

@@ -14,7 +14,7 @@ from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_input
 from edgeprof.profile.launch import Cell, measure_launch, measure_memory
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check, resolve_cpus
-from edgeprof.records import RunResult
+from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
 from edgeprof.remote import Board, connect_board
 from edgeprof.store import Store
 
@@ -90,6 +90,8 @@ class _Session:
         cells = []
         for artifact, plan in self._request.cells():
             cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
+            if facts.ns_per_instruction:
+                plan = replace(plan, clock=CLOCK_INSTRUCTIONS, ns_per_instruction=facts.ns_per_instruction)  # noqa: PLW2901
             run = RunResult(
                 run_id=self._store.new_run_id(),
                 created_unix_s=time.time(),

@@ -149,7 +149,7 @@ def _started(transport: Transport, device: Device, command: tuple[str, ...]) -> 
 
 
 def _way(device: Device) -> Transport:
-    return connect(device.url, host_key=device.host_key)
+    return connect(device.url, host_key=device.host_key, identity=device.identity)
 
 
 def _completed(device: Device, options: SetupOptions) -> SetupOptions:

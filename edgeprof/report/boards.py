@@ -116,11 +116,27 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
             None if facts.memory_available_bytes is None else units.size(facts.memory_available_bytes),
         ),
         ("room for files", None if facts.disk_free_bytes is None else units.size(facts.disk_free_bytes)),
-        ("thermal zones", ", ".join(zone.text() for zone in facts.thermal_zones)),
-        ("power sensors", ", ".join(sensor.text() for sensor in facts.power_sensors) or "none"),
+        ("instruction set", " ".join(facts.isa) or None),
+        ("thermal zones", ", ".join(zone.text() for zone in facts.thermal_zones) + _invented(facts, "temperature")),
+        (
+            "power sensors",
+            (", ".join(sensor.text() for sensor in facts.power_sensors) or "none") + _invented(facts, "power"),
+        ),
         ("virtualization", facts.virtualization or "none seen"),
+        *_virtual(facts),
         ("runtime", runtime_advice(facts)),
     ]
+
+
+def _invented(facts: BoardFacts, what: str) -> str:
+    return " (INVENTED: a virtual board)" if what in facts.invented else ""
+
+
+def _virtual(facts: BoardFacts) -> list[tuple[str, object]]:
+    if facts.virtual_board is None:
+        return []
+    clock = "time" if facts.ns_per_instruction is None else "instructions, not time"
+    return [("virtual board", facts.virtual_board), ("its clock counts", clock)]
 
 
 def _cores(target: Target) -> str:

@@ -5,7 +5,16 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
-from edgeprof.records import Artifact, Estimate, Memory, RunResult, TensorSpec
+from edgeprof.records import (
+    CLOCK_INSTRUCTIONS,
+    Artifact,
+    Estimate,
+    Memory,
+    RawLaunch,
+    RunPlan,
+    RunResult,
+    TensorSpec,
+)
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
 from edgeprof.store import RunRow
 
@@ -26,8 +35,8 @@ def schema() -> dict[str, Any]:
 def estimates(run: RunResult) -> tuple[Estimate, ...]:
     """Return every metric of a run, computed now from what is stored."""
     return (
-        *latency_estimates(run.launches),
-        *start_up_estimates(run.launches),
+        *latency_estimates(run.launches, run.plan),
+        *start_up_estimates(run.launches, run.plan),
         *_memory(run.memory),
         *_accuracy(run),
     )
@@ -53,7 +62,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }
     if raw:
-        item["launches"] = [_launch(launch) for launch in run.launches]
+        item["launches"] = [_launch(launch, run.plan) for launch in run.launches]
     return item
 
 
@@ -110,7 +119,14 @@ def _plan(run: RunResult) -> dict[str, Any]:
     return _fields(run.plan)
 
 
-def _launch(launch: Any) -> dict[str, Any]:  # noqa: ANN401 - a RawLaunch; its fields are the schema's
+def _launch(launch: RawLaunch, plan: RunPlan) -> dict[str, Any]:
+    if plan.clock == CLOCK_INSTRUCTIONS:
+        return {
+            "index": launch.index,
+            "guest_instructions": [plan.amount(value) for value in launch.latency_ns],
+            "warmup_guest_instructions": [plan.amount(value) for value in launch.warmup_ns],
+            "started_unix_ns": launch.started_unix_ns,
+        }
     item = _fields(launch)
     item["start_up"] = _fields(launch.start_up)
     item["latency_ns"], item["warmup_ns"] = list(launch.latency_ns), list(launch.warmup_ns)

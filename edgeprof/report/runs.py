@@ -11,7 +11,7 @@ from edgeprof import units
 from edgeprof.errors import UsageError
 from edgeprof.records import RunResult
 from edgeprof.report.document import document, estimates, row_item, run_item
-from edgeprof.report.summary import converted, figure, print_warnings
+from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.store import RunRow
 
@@ -112,7 +112,7 @@ def _metrics(run: RunResult) -> Table:
     for estimate in estimates(run):
         interval = ""
         if estimate.low is not None and estimate.high is not None:
-            interval = f"{converted(estimate.name, estimate.low)} … {converted(estimate.name, estimate.high)}"
+            interval = f"{units.quantity(estimate.name, estimate.low)} … {units.quantity(estimate.name, estimate.high)}"
         counts = (str(estimate.n_launches or ""), str(estimate.n_samples or ""))
         found.add_row(estimate.name, estimate.statistic, figure(estimate), interval, *counts)
     return found
@@ -130,6 +130,7 @@ def _launch_table(run: RunResult) -> Table:
     )
     for launch in run.launches:
         ordered = (median(launch.latency_ns), min(launch.latency_ns), max(launch.latency_ns))
-        texts = (*map(units.duration, ordered), len(launch.latency_ns), len(launch.warmup_ns))
+        shown = (units.quantity(run.plan.metric, run.plan.amount(value)) for value in ordered)
+        texts = (*shown, len(launch.latency_ns), len(launch.warmup_ns))
         found.add_row(str(launch.index + 1), *(str(text) for text in texts))
     return found

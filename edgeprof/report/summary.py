@@ -1,25 +1,19 @@
 """The table after a profile: its cells, the conditions they share, and what may spoil them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from edgeprof import units
-from edgeprof.records import Estimate, RunResult
+from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 from edgeprof.report.document import document, estimates, run_item
 from edgeprof.report.text import console, plain, table, write
 
 if TYPE_CHECKING:
     from edgeprof.profile import Failure
 
-_UNIT: dict[str, Callable[[float], str]] = {
-    "_ns": units.duration,
-    "_bytes": units.size,
-    "_ratio": units.percent,
-    "_points": units.points,
-}
 # A terminal too narrow for one line a cell gets a column a cell, so many side by side.
 _NAME_WIDTH, _CELL_WIDTH = 18, 20
 _UNBOUNDED = 10_000
@@ -36,13 +30,20 @@ def print_outcome(
     shown = [run for run in runs if run.launches]
     out = console()
     if shown:
-        for part in tables(shown, out.width):
-            out.print(part)
-        _print_conditions(shown)
+        for alike in _by_clock(shown):
+            for part in tables(alike, out.width):
+                out.print(part)
+            _print_conditions(alike)
         print_warnings(shown)
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""
         out.print(plain(f"every sample: edgeprof {command}{named}"))
+
+
+def _by_clock(runs: Sequence[RunResult]) -> list[list[RunResult]]:
+    """Return runs by what their figures are: a count of instructions never stands beside a latency."""
+    clocks = dict.fromkeys(run.plan.clock for run in runs)
+    return [[run for run in runs if run.plan.clock == clock] for clock in clocks]
 
 
 def outcome_document(runs: Sequence[RunResult], failures: Sequence["Failure"]) -> str:
@@ -61,15 +62,7 @@ def figure(estimate: Estimate) -> str:
     """Return an estimate for people: the point in its unit, or `not measured` with its reason."""
     if estimate.point is None:
         return f"not measured ({(estimate.not_measured or '').replace('_', ' ')})"
-    return converted(estimate.name, estimate.point)
-
-
-def converted(name: str, value: float) -> str:
-    """Return a metric's value in its unit; the name's ending says which."""
-    for ending, convert in _UNIT.items():
-        if name.endswith(ending):
-            return convert(value)
-    return units.three_digits(value)
+    return units.quantity(estimate.name, estimate.point)
 
 
 def tables(runs: Sequence[RunResult], width: int) -> list[Table]:
@@ -97,7 +90,9 @@ def _upright(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Table:
 def _row(run: RunResult) -> dict[str, str]:
     """Return a cell's figures by column; an empty text where nobody asked for the figure."""
     by_name = {(e.name, e.statistic): e for e in estimates(run)}
-    latency = by_name["latency_ns", "median"]
+    name = run.plan.metric
+    cost = by_name[name, "median"]
+    counted = run.plan.clock == CLOCK_INSTRUCTIONS
     drop_points = None if run.accuracy is None else run.accuracy.drop_points
     return {
         "device": run.device,
@@ -105,10 +100,10 @@ def _row(run: RunResult) -> dict[str, str]:
         "recipe": run.artifact.recipe,
         "threads": str(run.plan.threads) + ("" if run.plan.cpus == "all" else f" on {run.plan.cpus}"),
         "size": units.size(run.artifact.size_bytes),
-        "latency (median)": figure(latency),
-        "95 % interval": units.duration_interval(latency.low, latency.point or 0, latency.high),
-        "p90": _short(by_name["latency_ns", "p90"]),
-        "first inference": _short(by_name["first_inference_ns", "median"]),
+        "instructions (median)" if counted else "latency (median)": figure(cost),
+        "95 % interval": units.interval(name, cost.low, cost.point or 0, cost.high),
+        "p90": _short(by_name[name, "p90"]),
+        "first inference": "" if counted else _short(by_name["first_inference_ns", "median"]),
         "peak RSS": _short(by_name["peak_rss_bytes", "median"]),
         "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),
         "drop": "" if drop_points is None else units.points(drop_points),
@@ -127,6 +122,8 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     count = "-".join(map(str, sorted({launches[0], launches[-1]})))
     accuracy = next((run.accuracy for run in runs if run.accuracy), None)
     where = f"{first.plan.accelerator.upper()} only, back-to-back"
+    if first.plan.clock == CLOCK_INSTRUCTIONS:
+        where += "; guest instructions on a virtual board: no latency, and never compared with one"
     text = f"{count} launches each, {samples} runs; {', '.join(runtimes)}; {where}"
     if accuracy:
         text += f"; accuracy on {accuracy.n_samples} samples, run on the device"

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from edgeprof.records import Estimate, RawLaunch, StartUp
+from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RawLaunch, RunPlan, StartUp
 
 CONFIDENCE = 0.95
 
@@ -20,17 +20,24 @@ MIN_SAMPLES_PER_LAUNCH = {"p05": 130, "p90": 64, "p95": 130, "p99": 662, "p999":
 _QUANTILE = {"p05": 0.05, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
-def latency_estimates(launches: Sequence[RawLaunch]) -> tuple[Estimate, ...]:
+def latency_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
     """Return the median and the percentiles of latency over `launches`, each with its interval.
 
-    A percentile that any launch holds too few samples for has no point, and `too_few_samples` as its reason.
+    On a board that counts instructions they are `guest_instructions`, which are no latency. A percentile that any launch holds too few samples for has no point, and `too_few_samples` as its reason.
     """
     names = ("median", *_QUANTILE)
-    return tuple(_latency(name, launches) for name in names)
+    return tuple(_latency(name, launches, plan) for name in names)
 
 
-def start_up_estimates(launches: Sequence[RawLaunch]) -> tuple[Estimate, ...]:
-    """Return each stage of start-up over `launches`: the median of one observation a launch."""
+def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
+    """Return each stage of start-up over `launches`: the median of one observation a launch.
+
+    Where the clock counts instructions they are not measured: a process that waits for its disk executes none.
+    """
+    if plan.clock == CLOCK_INSTRUCTIONS:
+        return tuple(
+            Estimate(stage.name, "median", None, not_measured="clock_counts_instructions") for stage in fields(StartUp)
+        )
     return tuple(
         over_launches(stage.name, "median", [getattr(launch.start_up, stage.name) for launch in launches])
         for stage in fields(StartUp)
@@ -66,12 +73,12 @@ def over_launches(name: str, statistic: str, values: Sequence[float], n_samples:
     )
 
 
-def _latency(statistic: str, launches: Sequence[RawLaunch]) -> Estimate:
+def _latency(statistic: str, launches: Sequence[RawLaunch], plan: RunPlan) -> Estimate:
     n_samples = sum(len(launch.latency_ns) for launch in launches)
     needed = MIN_SAMPLES_PER_LAUNCH.get(statistic, 1)
     if any(len(launch.latency_ns) < needed for launch in launches):
         return Estimate(
-            "latency_ns",
+            plan.metric,
             statistic,
             None,
             n_launches=len(launches),
@@ -79,8 +86,8 @@ def _latency(statistic: str, launches: Sequence[RawLaunch]) -> Estimate:
             not_measured="too_few_samples",
         )
     quantile = _QUANTILE.get(statistic, 0.5)
-    values = [float(np.quantile(launch.latency_ns, quantile)) for launch in launches]
-    return over_launches("latency_ns", statistic, values, n_samples)
+    values = [plan.amount(float(np.quantile(launch.latency_ns, quantile))) for launch in launches]
+    return over_launches(plan.metric, statistic, values, n_samples)
 
 
 def _log_t_interval(values: Sequence[float]) -> tuple[float, float]:

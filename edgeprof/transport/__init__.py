@@ -71,12 +71,13 @@ class Transport(Protocol):
         """Close the way and everything on it. Never raises."""
 
 
-def connect(url: str, *, host_key: str | None = None) -> Transport:
+def connect(url: str, *, host_key: str | None = None, identity: str | None = None) -> Transport:
     """Open the way that `url` names: `local:` or `ssh://[user@]host[:port]`.
 
     Args:
         url: The device's URL.
         host_key: The key the board must show, `SHA256:…`; `None` where `known_hosts` decides.
+        identity: The private key to log in with, a file; `None` for those that `~/.ssh/config` or the agent has.
 
     Raises:
         UsageError: No such kind of way.
@@ -88,7 +89,7 @@ def connect(url: str, *, host_key: str | None = None) -> Transport:
         return LocalTransport()
     from edgeprof.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko takes 0.4 s
 
-    return SshTransport(url, host_key)
+    return SshTransport(url, host_key, identity=identity)
 
 
 def offered_key(url: str) -> "OfferedKey | None":

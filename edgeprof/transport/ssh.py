@@ -27,7 +27,9 @@ _SHORTEST_S = 0.01  # the time limit is the draining thread's too, which must no
 class SshTransport:
     """See `Transport`."""
 
-    def __init__(self, url: str, host_key: str | None = None, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self, url: str, host_key: str | None = None, deadlines: Deadlines | None = None, identity: str | None = None
+    ) -> None:
         """Connect and log in.
 
         Raises:
@@ -37,7 +39,7 @@ class SshTransport:
         """
         self.url = url
         self._deadlines = deadlines or Deadlines()
-        login = login_for(url)
+        login = login_for(url, identity)
         self._hops = hops_to(login, self._deadlines)
         with closed_on_error(self._hops):
             sock = through(self._hops[-1], login.endpoint, self._deadlines) if self._hops else None

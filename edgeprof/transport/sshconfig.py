@@ -48,8 +48,12 @@ class _Address:
     user: str | None
 
 
-def login_for(url: str) -> Login:
+def login_for(url: str, identity: str | None = None) -> Login:
     """Return how to reach `ssh://[user@]host[:port]`.
+
+    Args:
+        url: The board's URL.
+        identity: The only private key to try, a file; `None` for those of the configuration and the agent.
 
     Raises:
         UsageError: The URL is none of ours, or the configuration cannot be read or asks for what we cannot do.
@@ -59,13 +63,14 @@ def login_for(url: str) -> Login:
     if config.get("proxycommand") and "proxyjump" not in config:
         raise UsageError(f"`ProxyCommand` for `{address.host}` is not supported", "use `ProxyJump` in `~/.ssh/config`")
     jumps = config.get("proxyjump", "none")
+    named = [identity] if identity else config.get("identityfile", [])
     return Login(
         name=address.host,
         endpoint=_endpoint(address, config),
-        keys=tuple(str(Path(key).expanduser()) for key in config.get("identityfile", []) if key.lower() != "none"),
+        keys=tuple(str(Path(key).expanduser()) for key in named if key.lower() != "none"),
         jumps=() if jumps.lower() == "none" else tuple(jump.strip() for jump in jumps.split(",")),
         agent=_agent(config.get("identityagent", "SSH_AUTH_SOCK")),
-        named_only=config.get("identitiesonly", "no").lower() == "yes",
+        named_only=identity is not None or config.get("identitiesonly", "no").lower() == "yes",
     )
 
 

@@ -37,6 +37,8 @@ def probe(home: str) -> dict:
         "uptime_s": _first_number("/proc/uptime"),
         "load_1min": _first_number("/proc/loadavg"),
         "virtualization": _virtualization(),
+        "cpu_features": _cpu_features(),
+        "lab": _lab(),
     }
 
 
@@ -125,6 +127,26 @@ def _cpuinfo() -> dict:
     return cores
 
 
+def _cpu_features() -> list | None:
+    about = next(iter(_cpuinfo().values()), {})
+    words = about.get("Features") or about.get("flags")
+    return words.split() if words else None
+
+
+def _lab() -> dict | None:
+    """Return what a virtual board of `edgeprof lab` says of itself on its kernel's command line."""
+    words = (_text("/proc/cmdline") or "").split()
+    said = dict(word[len("edgeprof.") :].partition("=")[::2] for word in words if word.startswith("edgeprof."))
+    if "board" not in said:
+        return None
+    per_instruction = said.get("ns_per_instruction", "")
+    return {
+        "board": said["board"],
+        "ns_per_instruction": int(per_instruction) if per_instruction.isdigit() else None,
+        "invented": [name for name in said.get("invented", "").split(",") if name],
+    }
+
+
 def _memory(name: str) -> int | None:
     for line in (_text("/proc/meminfo") or "").splitlines():
         if line.startswith(name + ":"):
@@ -158,7 +180,7 @@ def _virtualization() -> str | None:
         return "proot"
     if os.path.exists("/.dockerenv") or "docker" in (_text("/proc/1/cgroup") or ""):
         return "container"
-    if "linux,dummy-virt" in (_text("/proc/device-tree/compatible", keep_nul=True) or ""):
+    if _lab() or "linux,dummy-virt" in (_text("/proc/device-tree/compatible", keep_nul=True) or ""):
         return "qemu"  # QEMU's `virt` machine: emulated on another processor, or at best a guest on the same
     hypervisor = _text("/sys/hypervisor/type")
     if hypervisor:

@@ -121,6 +121,19 @@ def check_device(device: Device) -> None:
     _refuse_taken(device.name, _parse(_read()))
 
 
+def check_name(name: str) -> None:
+    """Refuse what no device may be called.
+
+    Raises:
+        UsageError: It is `local`, or holds what a name may not.
+    """
+    if name == LOCAL.name:
+        raise UsageError("`local` is built in: it is this machine", "choose another name")
+    if not _NAME.fullmatch(name):
+        hint = "a name is small letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
+        raise UsageError(f"not a device name: `{name}`", hint)
+
+
 def remove_device(name: str) -> Device:
     """Forget a device and return what it was.
 
@@ -144,11 +157,7 @@ def _refuse_taken(name: str, devices: dict[str, Device]) -> None:
 
 def _check(device: Device) -> None:
     """Refuse what may not be stored."""
-    if device.name == LOCAL.name:
-        raise UsageError("`local` is built in: it is this machine", "choose another name")
-    if not _NAME.fullmatch(device.name):
-        hint = "a name is small letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
-        raise UsageError(f"not a device name: `{device.name}`", hint)
+    check_name(device.name)
     _check_url(device.url)
     if device.host_key is not None and not device.host_key.startswith("SHA256:"):
         hint = "give what `ssh-keygen -lf KEYFILE` prints on the board: SHA256:…"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli import compress, device, profile, run, target
+from edgeprof.cli import compress, device, lab, profile, run, target
 
 app = typer.Typer(
     help="What a Keras model costs on a board: latency, memory and accuracy, measured and comparable.",
@@ -37,3 +37,4 @@ app.command("compress")(compress.compress)
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
 app.add_typer(run.app, name="run")
+app.add_typer(lab.app, name="lab")

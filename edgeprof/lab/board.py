@@ -1,6 +1,5 @@
 """A virtual board from nothing to a login: image, snapshot, machine."""
 
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from edgeprof.records import CLOCK_INSTRUCTIONS, CLOCK_WALL
 USER = "edge"
 PASSWORD = "edge"  # noqa: S105 - of the serial console, which only this machine can reach
 
+# What every first use reads is in the page cache then.
+_WARM = "! [ -x /usr/bin/python3 ] || python3 -c 'import ctypes, hashlib, json, platform, subprocess, zipfile'"
 _LOGIN_S = 120.0
 
 
@@ -60,7 +61,7 @@ class VirtualBoard:
             raise DeviceError(f"`{self.kind.name}` has only a serial console: {self.serial_url}")
         url = f"ssh://{USER}@127.0.0.1:{self.ssh_port}"
         return Device(
-            name, url, host_key=self.host_key, identity=str(self.identity), notes=f"virtual: {self.kind.title}"
+            name, url, host_key=self.host_key, identity=str(self.identity), notes=f"virtual: {self.kind.name}"
         )
 
 
@@ -140,10 +141,7 @@ def _make_snapshot(fresh: Boot, folder: Path, say: Say) -> None:
     try:
         qemu.await_boot()
         qemu.tell(f"date -s @{int(time.time())}")
-        # What every first use reads is in the page cache then.
-        qemu.tell(
-            "! [ -x /usr/bin/python3 ] || python3 -c 'import ctypes, hashlib, json, platform, subprocess, zipfile'"
-        )
+        qemu.tell(_WARM)
         qemu.tell("sync")
         qemu.save(folder / "state")
     finally:
@@ -173,8 +171,3 @@ def _await_login(port: int, folder: Path) -> None:
                 return
         time.sleep(0.05)
     raise DeviceError("the virtual board's SSH server does not answer", f"its console: {folder / 'serial.log'}")
-
-
-def remove(folder: Path) -> None:
-    """Remove a board's folder. Never raises."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -52,7 +52,7 @@ def _mirror() -> str:
     given = os.environ.get(MIRROR_VARIABLE)
     found = given or next(iter(_mirrors_of_apt()), None)
     if not found:
-        hint = f"on Debian, `apt-get update` first; elsewhere name one of those at debian.org/mirror: {MIRROR_VARIABLE}=URL"
+        hint = f"on Debian: `apt-get update`; elsewhere name one of those at debian.org/mirror: {MIRROR_VARIABLE}=URL"
         raise UsageError("this machine's apt knows no Debian mirror to build a virtual board from", hint)
     return found
 

@@ -88,13 +88,8 @@ def build(spec: ImageSpec, say: Say) -> Image:
         DeviceError: A program is missing, or one of them failed.
         UsageError: No Debian mirror is known.
     """
-    made_from = (
-        asdict(spec),
-        _PACKAGES,
-        _NOT_UNPACKED,
-        Path(rootfs.__file__),
-        *(GUEST / name for name in rootfs.GUEST_FILES),
-    )
+    files = (Path(rootfs.__file__), *(GUEST / name for name in rootfs.GUEST_FILES))
+    made_from = (asdict(spec), _PACKAGES, _NOT_UNPACKED, *files)
     folder = lab_dir() / "images" / f"{spec.name}-{key_of(*made_from)}"
     made_once(folder, lambda partial: _build(spec, partial, say))
     return Image(folder, (folder / "kernel_release").read_text().strip())
@@ -106,11 +101,12 @@ def _build(spec: ImageSpec, folder: Path, say: Say) -> None:
     say(f"building the image {spec.name}: downloads about 150 MB of Debian packages; 1 to 3 minutes, once")
     began = time.monotonic()
     finish = shlex.join([sys.executable, "-m", rootfs.__name__]) + f' "$1" {shlex.quote(str(folder))}'
-    # Nothing is mounted (we are no root), and nothing cleaned: with our hook done, that would clean this machine's own apt.
+    # Nothing is mounted, for we are no root; nothing cleaned: after our hook that would clean this machine's own apt.
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _NOT_UNPACKED]
     needs.run(
         [
-            "fakeroot", "mmdebstrap", "--quiet", f"--arch={spec.architecture}", "--variant=extract", "--mode=root", "--skip=chroot/mount", "--skip=cleanup",
+            "fakeroot", "mmdebstrap", "--quiet", f"--arch={spec.architecture}", "--variant=extract", "--mode=root",
+            "--skip=chroot/mount", "--skip=cleanup",
             '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', *excluded,
             f"--include={','.join((*_PACKAGES, spec.kernel, *spec.extra))}",
             f"--extract-hook={finish}", "--format=null", spec.suite, "/dev/null", line,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from edgeprof.errors import UsageError
 from edgeprof.lab.image import ImageSpec
+from edgeprof.records import CLOCK_INSTRUCTIONS, CLOCK_WALL
 from edgeprof.targets import did_you_mean
 
 _BOOKWORM = ImageSpec("bookworm", "arm64", "linux-image-arm64")
@@ -44,6 +45,11 @@ class Kind:
     def snapshots(self) -> bool:
         """Return whether it starts from a snapshot instead of booting; a Raspberry Pi's machine cannot."""
         return self.machine == "virt"
+
+    @property
+    def clock(self) -> str:
+        """Return the clock it has unless asked otherwise: a generic board counts instructions."""
+        return CLOCK_INSTRUCTIONS if self.name == self.cpu else CLOCK_WALL
 
     @property
     def counts(self) -> bool:

@@ -23,7 +23,8 @@ _QUANTILE = {"p05": 0.05, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 def latency_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
     """Return the median and the percentiles of latency over `launches`, each with its interval.
 
-    On a board that counts instructions they are `guest_instructions`, which are no latency. A percentile that any launch holds too few samples for has no point, and `too_few_samples` as its reason.
+    On a board that counts instructions they are `guest_instructions`, which are no latency. A percentile that any
+    launch holds too few samples for has no point, and `too_few_samples` as its reason.
     """
     names = ("median", *_QUANTILE)
     return tuple(_latency(name, launches, plan) for name in names)

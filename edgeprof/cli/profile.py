@@ -37,7 +37,15 @@ Evaluation = Annotated[
 ]
 Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
 Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
-Launches = Annotated[int, typer.Option("--launches", "-k", help="Fresh processes, each one observation.")]
+Launches = Annotated[
+    int | None,
+    typer.Option(
+        "--launches",
+        "-k",
+        help="Fresh processes, each one observation.",
+        show_default="8; 4 where instructions are counted",
+    ),
+]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
@@ -55,7 +63,7 @@ def profile(
     evaluation: Evaluation = None,
     threads: Threads = [1],  # noqa: B006
     cpus: Cpus = ["all"],  # noqa: B006
-    launches: Launches = 8,
+    launches: Launches = None,
     runs: Runs = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
@@ -84,10 +92,16 @@ def profile(
     from edgeprof.remote import SetupOptions
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
-    plan = RunPlan(launches=launches, runs=runs, runtime=runtime or "auto", timeout_s=timeout_s)
+    plan = RunPlan(runs=runs, runtime=runtime or "auto", timeout_s=timeout_s)
     setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
     request = ProfileRequest(
-        (), plan, tuple(dict.fromkeys(threads)), tuple(dict.fromkeys(cpus)), setup=setup, reconnect_s=reconnect_s
+        (),
+        plan,
+        tuple(dict.fromkeys(threads)),
+        tuple(dict.fromkeys(cpus)),
+        setup=setup,
+        reconnect_s=reconnect_s,
+        launches=launches,
     )
     check(request)
     compression = CompressRequest(

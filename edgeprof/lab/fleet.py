@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from edgeprof.devices import Device, add_device, check_device, find_device, remove_device
+from edgeprof.devices import Device, add_device, check_device, check_name, find_device, remove_device
 from edgeprof.errors import UsageError
 from edgeprof.lab.board import VirtualBoard, start
 from edgeprof.lab.kinds import Kind
@@ -52,6 +52,7 @@ def up(kind: Kind, name: str, clock: str, say: Say) -> Running:
         DeviceError: A program is missing, or the board does not start.
         UsageError: The name is taken by something else, or the kind cannot count instructions.
     """
+    check_name(name)
     folder = _folder(name)
     with locked(folder):
         found = _read(folder)
@@ -84,14 +85,13 @@ def down(name: str) -> Running:
     Raises:
         UsageError: There is no such board.
     """
-    found = _read(_folder(name))
-    if found is None:
-        names = [running.name for running in boards()]
-        hint = did_you_mean(name, names) + "`edgeprof lab list` shows all"
+    known = {running.name: running for running in boards()}
+    if name not in known:
+        hint = did_you_mean(name, known) + "`edgeprof lab list` shows all"
         raise UsageError(f"no virtual board is called `{name}`", hint)
     with locked(_folder(name)):
-        _forget(found)
-    return found
+        _forget(known[name])
+    return known[name]
 
 
 def _same(found: Running, kind: Kind, clock: str) -> Running:

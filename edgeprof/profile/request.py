@@ -8,10 +8,12 @@ from edgeprof.accuracy import EvalSet
 from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
 from edgeprof.profile.outcome import Failure
-from edgeprof.records import Artifact, Reference, RunPlan, Warning_
+from edgeprof.records import CLOCK_INSTRUCTIONS, Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
 from edgeprof.targets import did_you_mean
 
+_COUNTED_LAUNCHES = 4
+_COUNTED_RUNS = 16
 MOST_THREADS = 256
 MOST_RUNS = 2_000_000
 _CPUS = re.compile(r"(\d+)(?:-(\d+))?")
@@ -32,6 +34,7 @@ class ProfileRequest:
         warnings: What is known to be doubtful before anything ran.
         failures: What could not be made on the host.
         reconnect_s: How long to try to get a board back after its link was lost.
+        launches: How many the user asked for, or `None` for the usual number on each board.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -44,11 +47,32 @@ class ProfileRequest:
     warnings: tuple[Warning_, ...] = ()
     failures: tuple[Failure, ...] = ()
     reconnect_s: float = 30.0
+    launches: int | None = None
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""
         plans = [replace(self.plan, threads=t, cpus=c) for t in self.threads for c in self.cpus]
         return tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
+
+
+def plan_on(request: ProfileRequest, plan: RunPlan, ns_per_instruction: int | None) -> RunPlan:
+    """Return the plan as one board's clock asks for: counts of instructions repeat, so few runs say as much as many.
+
+    Args:
+        request: What the user asked for, which stands.
+        plan: A cell's plan.
+        ns_per_instruction: What an instruction adds to the board's clock, or `None` where that counts time.
+    """
+    if ns_per_instruction is None:
+        return replace(plan, launches=request.launches or plan.launches)
+    return replace(
+        plan,
+        launches=request.launches or _COUNTED_LAUNCHES,
+        clock=CLOCK_INSTRUCTIONS,
+        ns_per_instruction=ns_per_instruction,
+        runs=plan.runs or _COUNTED_RUNS,
+        warmup_s=0.0,
+    )
 
 
 def check(request: ProfileRequest) -> None:
@@ -57,7 +81,8 @@ def check(request: ProfileRequest) -> None:
     Raises:
         UsageError: A number is out of its range, or the runtime is unknown; the message says which.
     """
-    _in_range("--launches", request.plan.launches, 1, 1000)
+    if request.launches is not None:
+        _in_range("--launches", request.launches, 1, 1000)
     if request.plan.runs is not None:
         _in_range("--runs", request.plan.runs, 1, MOST_RUNS)
     if request.setup.runtime not in (None, *RUNTIMES):

@@ -13,8 +13,8 @@ from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
 from edgeprof.profile.launch import Cell, measure_launch, measure_memory
 from edgeprof.profile.outcome import Failure, Outcome, Watch
-from edgeprof.profile.request import ProfileRequest, check, resolve_cpus
-from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
+from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
+from edgeprof.records import RunResult
 from edgeprof.remote import Board, connect_board
 from edgeprof.store import Store
 
@@ -90,8 +90,6 @@ class _Session:
         cells = []
         for artifact, plan in self._request.cells():
             cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
-            if facts.ns_per_instruction:
-                plan = replace(plan, clock=CLOCK_INSTRUCTIONS, ns_per_instruction=facts.ns_per_instruction)  # noqa: PLW2901
             run = RunResult(
                 run_id=self._store.new_run_id(),
                 created_unix_s=time.time(),
@@ -101,12 +99,12 @@ class _Session:
                 device=self._device.name,
                 target=self._device.target,
                 board_id=facts.board_id,
-                plan=plan,
+                plan=plan_on(self._request, plan, facts.ns_per_instruction),
                 runtime=None,
                 environment=conditions.environment(facts),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
             )
-            cells.append(LiveCell(run, Cell(artifact.sha256, plan, cpus, None, artifact.stateful)))
+            cells.append(LiveCell(run, Cell(artifact.sha256, run.plan, cpus, None, artifact.stateful)))
         return cells
 
     def _alive(self) -> list[LiveCell]:
@@ -139,9 +137,10 @@ class _Session:
         check_outputs(board, cell)
 
     def _launches(self, board: Board) -> None:
-        total = self._request.plan.launches * len(self._cells)
+        launches = max(cell.run.plan.launches for cell in self._cells)  # the same for all of one device
+        total = launches * len(self._cells)
         done = 0
-        for index in range(self._request.plan.launches):
+        for index in range(launches):
             for cell in self._alive():
                 seen = self._try(cell, board, lambda c, i=index: measure_launch(board, c.cell, i))  # type: ignore[misc]
                 done += 1

@@ -102,7 +102,7 @@ def _row(run: RunResult) -> dict[str, str]:
         "size": units.size(run.artifact.size_bytes),
         "instructions (median)" if counted else "latency (median)": figure(cost),
         "95 % interval": units.interval(name, cost.low, cost.point or 0, cost.high),
-        "p90": _short(by_name[name, "p90"]),
+        "p90": "" if counted else _short(by_name[name, "p90"]),
         "first inference": "" if counted else _short(by_name["first_inference_ns", "median"]),
         "peak RSS": _short(by_name["peak_rss_bytes", "median"]),
         "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),

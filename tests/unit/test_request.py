@@ -54,14 +54,14 @@ def test_cells_hold_artifacts_next_to_one_another():
 
 
 @pytest.mark.parametrize(
-    ("plan", "threads", "words"),
+    ("request_", "words"),
     [
-        (RunPlan(launches=0), (1,), "--launches 0 is out of range"),
-        (RunPlan(runs=0), (1,), "--runs 0 is out of range"),
-        (RunPlan(), (0,), "--threads 0 is out of range"),
-        (RunPlan(), (100_000,), "--threads 100000 is out of range"),
+        (ProfileRequest((), launches=0), "--launches 0 is out of range"),
+        (ProfileRequest((), RunPlan(runs=0)), "--runs 0 is out of range"),
+        (ProfileRequest((), threads=(0,)), "--threads 0 is out of range"),
+        (ProfileRequest((), threads=(100_000,)), "--threads 100000 is out of range"),
     ],
 )
-def test_numbers_out_of_range_are_refused(plan, threads, words):
+def test_numbers_out_of_range_are_refused(request_, words):
     with pytest.raises(UsageError, match=words):
-        check(ProfileRequest((), plan, threads))
+        check(request_)

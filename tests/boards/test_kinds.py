@@ -1,0 +1,130 @@
+"""What virtual boards are, seen through the command line and as root on them."""
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import serial
+
+from edgeprof import lab
+from edgeprof.errors import UsageError
+
+
+def on(board, command: str, user: str = "root") -> str:
+    login = ("-i", str(board.identity), "-p", str(board.ssh_port), "-o", "StrictHostKeyChecking=no")
+    quiet = ("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")
+    done = subprocess.run(
+        ["ssh", *login, *quiet, f"{user}@127.0.0.1", command], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def test_a_board_knows_the_time_though_its_snapshot_is_old(boot):
+    board = boot("cortex-a72")
+
+    says = int(on(board, "date +%s"))
+
+    assert abs(says - time.time()) < 30
+
+
+def test_boards_run_beside_one_another_and_share_nothing(boot):
+    first, second = boot("cortex-a72"), boot("cortex-a72")
+
+    on(first, "echo mine > /home/edge/note; sync")
+
+    assert first.ssh_port != second.ssh_port
+    assert on(second, "ls /home/edge") == ""
+
+
+def test_a_board_reaches_nothing_outside(boot):
+    board = boot("cortex-a72")
+
+    reached = on(board, "busybox timeout 3 busybox nc 10.0.2.2 22 </dev/null && echo reached || echo nothing")
+
+    assert reached.strip() == "nothing"
+
+
+@pytest.mark.parametrize(("cpu", "dot_product"), [("cortex-a53", False), ("cortex-a72", False), ("cortex-a76", True)])
+def test_generic_boards_differ_in_what_their_processor_can(boot, cpu, dot_product):
+    board = boot(cpu)
+
+    features = on(board, "grep -m1 Features /proc/cpuinfo").split()
+
+    assert ("asimddp" in features) == dot_product
+
+
+def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_invented(add, cli):
+    board = add("jetson-nano-look-alike")
+
+    shown = cli("device", "probe", "board")
+    probe = cli("device", "probe", "board", "--json").json()["items"][0]["probe"]
+
+    sensor = next(item for item in probe["power_sensors"] if item["driver"] == "ina3221")
+    assert probe["model"] == "NVIDIA Jetson Nano Developer Kit"
+    assert {"POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"} <= set(sensor["labels"])
+    assert [zone["type"] for zone in probe["thermal_zones"]] == ["CPU-therm"]
+    assert probe["lab"]["invented"] == ["power", "temperature"]
+    assert shown.out.count("INVENTED: a virtual board") == 2
+    milliamperes = int(on(board, f"cat {sensor['path']}/curr1_input", user="edge"))
+    assert 300 < milliamperes < 3000
+
+
+def test_ina219_and_ina226_read_what_the_made_up_law_says(boot):
+    board = boot("sensors")
+
+    on(board, "echo 4 0 5 > /run/edgeprof-power; sleep 1")  # 4 W whatever runs, from 5 V
+    reads = {
+        chip: on(board, f"for d in /sys/class/hwmon/*; do if grep -q {chip} $d/name; then cat $d/power1_input; fi; done")
+        for chip in ("ina219", "ina226")
+    }
+
+    for microwatts in reads.values():
+        assert int(microwatts) == pytest.approx(4_000_000, rel=0.01)
+
+
+def test_the_serial_only_board_lets_in_at_its_console_and_nowhere_else(boot):
+    board = boot("serial-only")
+
+    with serial.serial_for_url(board.serial_url, timeout=30) as console:
+        console.write(b"\n")
+        console.read_until(b"login: ")
+        console.write(lab.USER.encode() + b"\n")
+        console.read_until(b"Password: ")
+        console.write(lab.PASSWORD.encode() + b"\n")
+        console.read_until(b"$ ")
+        console.write(b"uname -m; ls /sys/class/net\n")
+        console.read_until(b"aarch64")
+        said = console.read_until(b"$ ")
+
+    assert board.ssh_port is None
+    assert said.split()[:1] == [b"lo"]
+
+
+def test_only_generic_boards_count_instructions(lab_here, tmp_path):
+    with (
+        pytest.raises(UsageError, match="`raspberry-pi-3` cannot count instructions"),
+        lab.running(lab.find_kind("raspberry-pi-3"), tmp_path / "board", print, clock="instructions"),
+    ):
+        pass
+
+
+def test_a_board_dies_with_the_process_that_started_it_however_that_ends(boot, lab_here, tmp_path):
+    boot("cortex-a72")  # its snapshot is there now
+    program = (
+        "import pathlib, sys, time\nfrom edgeprof import lab\n"
+        f"with lab.running(lab.find_kind('cortex-a72'), pathlib.Path({str(tmp_path / 'dies')!r}), print) as board:\n"
+        "    print(board.pid, flush=True); time.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ)
+    pid = int(process.stdout.readline())
+    qemu = psutil.Process(pid)
+
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+    psutil.wait_procs([qemu], timeout=30)
+    assert not psutil.pid_exists(pid) or qemu.status() == psutil.STATUS_ZOMBIE

@@ -15,7 +15,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "launches_differ": _LATENCY,
     "link_lost": (),
     "no_warm_up": _LATENCY,
-    "invented_sensors": ("power_uw", "energy_uj", "temp_mc"),
+    "invented_sensors": (),
     "other_load": _WALL,
     "preempted": _WALL,
     "powersave_governor": _WALL,

@@ -77,7 +77,9 @@ def test_ina219_and_ina226_read_what_the_made_up_law_says(boot):
 
     on(board, "echo 4 0 5 > /run/edgeprof-power; sleep 1")  # 4 W whatever runs, from 5 V
     reads = {
-        chip: on(board, f"for d in /sys/class/hwmon/*; do if grep -q {chip} $d/name; then cat $d/power1_input; fi; done")
+        chip: on(
+            board, f"for d in /sys/class/hwmon/*; do if grep -q {chip} $d/name; then cat $d/power1_input; fi; done"
+        )
         for chip in ("ina219", "ina226")
     }
 

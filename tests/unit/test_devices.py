@@ -48,8 +48,12 @@ def test_local_is_there_before_anything_was_added(folder):
     assert not folder.exists()
 
 
-def test_a_device_comes_back_as_it_was_added():
-    device = Device("jetson.2", "ssh://nv@h:2222", "jetson-nano", "SHA256:abc", "litert", "/data/e", "in the rack")
+def test_a_device_comes_back_as_it_was_added(tmp_path):
+    key = tmp_path / "key"
+    key.touch()
+    device = Device(
+        "jetson.2", "ssh://nv@h:2222", "jetson-nano", "SHA256:abc", str(key), "litert", "/data/e", "in the rack"
+    )
 
     add_device(device)
 
@@ -246,6 +250,13 @@ def test_a_host_key_that_is_no_fingerprint_is_refused():
 
     assert error.message == "not a host key's fingerprint: `MD5:aa`"
     assert error.hint == "give what `ssh-keygen -lf KEYFILE` prints on the board: SHA256:…"
+
+
+def test_a_private_key_that_is_not_there_is_refused():
+    error = refused(add_device, Device("a", "ssh://h", identity="/no/such/key"))
+
+    assert error.message == "there is no private key at `/no/such/key`"
+    assert error.hint == "check the path given to --identity"
 
 
 def test_an_unknown_runtime_is_refused():

@@ -61,6 +61,13 @@ RUN = RunResult(
     accuracy=Accuracy(500, 0.884, 0.99, 0.89, 0.6),
     warnings=(warning("other_load", "busy"),),
 )
+COUNTED = replace(
+    RUN,
+    device="lab",
+    plan=RunPlan(clock="instructions", ns_per_instruction=2),
+    environment=(("virtual_board", "cortex-a76"), ("isa", "asimddp")),
+    warnings=(),
+)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +75,10 @@ RUN = RunResult(
     [
         RUN,
         replace(RUN, launches=(), memory=(), golden=None, accuracy=None, runtime=None, status="failed", failure="why"),
+        COUNTED,
         replace(RUN, launches=LAUNCHES[:1], not_measured=(("top1_ratio", "no_evaluation_data"),), accuracy=None),
     ],
-    ids=["whole", "failed", "first launch"],
+    ids=["whole", "failed", "counted", "first launch"],
 )
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_run_is_valid_by_the_shipped_schema(run, raw):
@@ -125,6 +133,24 @@ def test_the_summary_holds_interval_accuracy_conditions_and_warnings(capsys):
     assert "warning: pi5: busy [other_load]" in out
 
 
+def test_counts_of_instructions_stand_in_a_table_of_their_own(capsys):
+    summary.print_outcome([RUN, COUNTED], [], as_json=False)
+
+    latencies, counts = capsys.readouterr().out.split("CPU only", 1)
+    assert "latency (median)" in latencies
+    assert "instructions (median)" not in latencies
+    assert "517.25 k" in counts
+    assert "latency (median)" not in counts
+    assert "no latency, and never compared with one" in counts
+
+
+def test_a_launch_that_counted_holds_counts_and_no_times():
+    launch = run_item(COUNTED, raw=True)["launches"][0]
+
+    assert launch["guest_instructions"][:2] == [500_000, 500_500]
+    assert "latency_ns" not in launch
+
+
 def test_a_summary_too_wide_for_the_terminal_stands_upright():
     runs = [replace(RUN, device=device) for device in ("pi5", "orin", "nano", "rock")]
     terminal = Console(width=80, file=StringIO(), highlight=False)
@@ -151,7 +177,7 @@ def test_names_with_markup_or_control_characters_stay_text(capsys):
 
 
 def test_every_warning_names_metrics_that_exist():
-    names = {metric["name"] for metric in run_item(RUN)["metrics"]}
+    names = {metric["name"] for run in (RUN, COUNTED) for metric in run_item(run)["metrics"]}
 
     assert {spoiled for spoils in CODES.values() for spoiled in spoils} <= names
 

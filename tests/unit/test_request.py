@@ -3,7 +3,7 @@
 import pytest
 
 from edgeprof.errors import UsageError
-from edgeprof.profile.request import ProfileRequest, check, parse_cpus, resolve_cpus
+from edgeprof.profile.request import ProfileRequest, check, parse_cpus, plan_on, resolve_cpus
 from edgeprof.records import Artifact, RunPlan
 
 ALIKE = ((0, 1024), (1, 1024), (2, 1024), (3, 1024))
@@ -65,3 +65,19 @@ def test_cells_hold_artifacts_next_to_one_another():
 def test_numbers_out_of_range_are_refused(request_, words):
     with pytest.raises(UsageError, match=words):
         check(request_)
+
+
+def test_few_runs_say_enough_where_the_clock_counts_instructions():
+    plan = plan_on(ProfileRequest(()), RunPlan(), ns_per_instruction=2)
+
+    assert (plan.clock, plan.ns_per_instruction) == ("instructions", 2)
+    assert (plan.launches, plan.runs, plan.warmup_s) == (4, 16, 0.0)
+    assert plan_on(ProfileRequest(()), RunPlan(), None) == RunPlan()
+
+
+def test_what_the_user_asked_for_stands_on_every_clock():
+    request = ProfileRequest((), RunPlan(runs=5), launches=2)
+
+    for ns_per_instruction in (None, 2):
+        plan = plan_on(request, request.plan, ns_per_instruction)
+        assert (plan.launches, plan.runs) == (2, 5)

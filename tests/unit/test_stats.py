@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from edgeprof.records import RawLaunch, StartUp
+from edgeprof.records import CLOCK_INSTRUCTIONS, RawLaunch, RunPlan, StartUp
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
 from edgeprof.stats.steady import is_steady
 
@@ -16,7 +16,7 @@ def launch(index: int, latency_ns: list[int]) -> RawLaunch:
 
 
 def by_statistic(launches):
-    return {estimate.statistic: estimate for estimate in latency_estimates(launches)}
+    return {estimate.statistic: estimate for estimate in latency_estimates(launches, RunPlan())}
 
 
 def test_the_point_is_the_median_of_launch_medians_not_of_all_samples():
@@ -79,10 +79,23 @@ def test_outliers_are_kept():
 
 
 def test_start_up_stages_stand_apart():
-    found = {estimate.name: estimate.point for estimate in start_up_estimates([launch(0, [1]), launch(2, [1])])}
+    launches = [launch(0, [1]), launch(2, [1])]
+
+    found = {estimate.name: estimate.point for estimate in start_up_estimates(launches, RunPlan())}
 
     assert found["process_start_ns"] == 11
     assert found["first_inference_ns"] == 5
+
+
+def test_a_clock_that_counts_instructions_gives_instructions_and_no_time():
+    plan = RunPlan(clock=CLOCK_INSTRUCTIONS, ns_per_instruction=2)
+    launches = [launch(0, [2000, 2000]), launch(1, [2004, 2004])]
+
+    median = latency_estimates(launches, plan)[0]
+    start_up = start_up_estimates(launches, plan)
+
+    assert (median.name, median.statistic, median.point) == ("guest_instructions", "median", 1001)
+    assert {(e.point, e.not_measured) for e in start_up} == {(None, "clock_counts_instructions")}
 
 
 def test_memory_that_did_not_grow_is_a_point_without_an_interval():

@@ -31,12 +31,27 @@ def test_sizes_have_three_digits(count, text):
     assert units.size(count) == text
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (512, "512"), (98_496, "98.496 k"), (4_718_211, "4.7182 M"), (123_456_789_000, "123.46 G")],
+)
+def test_instructions_have_the_five_digits_they_repeat_to(count, text):
+    assert units.instructions(count) == text
+
+
+def test_the_name_of_a_metric_says_its_unit():
+    assert units.quantity("latency_ns", 1_230_000) == "1.23 ms"
+    assert units.quantity("guest_instructions", 1_230_000) == "1.2300 M"
+    assert units.quantity("peak_rss_bytes", 1024) == "1.00 KiB"
+
+
 def test_an_interval_is_in_the_unit_of_its_point():
-    assert units.duration_interval(990_000, 1_010_000, 1_100_000) == "0.99 … 1.10 ms"
+    assert units.interval("latency_ns", 990_000, 1_010_000, 1_100_000) == "0.99 … 1.10 ms"
+    assert units.interval("guest_instructions", 3_187_000, 3_187_200, 3_187_900) == "3.1870 … 3.1879 M"
 
 
 def test_an_interval_that_is_not_there_yet_says_so():
-    assert units.duration_interval(None, 1_000, None) == "no interval yet"
+    assert units.interval("latency_ns", None, 1_000, None) == "no interval yet"
 
 
 def test_a_drop_carries_its_sign():

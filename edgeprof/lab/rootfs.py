@@ -146,6 +146,9 @@ def _system(root: Path) -> None:
         _program(GUEST / name, root / f"sbin/edgeprof-{name}")
     _link(root / "sbin/init", "/bin/busybox")
     _link(root / "usr/bin/awk", "mawk")
+    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # numpy's: one of several that Debian lets a person choose from
+        if library.parent.name in ("blas", "lapack"):
+            _link(library.parents[1] / library.name, f"{library.parent.name}/{library.name}")
     for name in _APPLETS:
         if not any((root / folder / name).exists() for folder in ("bin", "sbin", "usr/bin", "usr/sbin")):
             _link(root / "sbin" / name, "/bin/busybox")

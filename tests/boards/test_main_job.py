@@ -44,9 +44,9 @@ def test_the_main_job_works_on_a_virtual(kind, runtime, expected, add, cli, tfli
     add(kind)
 
     setup = cli("device", "setup", "board", "--json", timeout=300)
+    assert setup.code == 0, setup.err
     runs = profiled(cli, few, tflite["fp32"], tflite["int8"])
 
-    assert setup.code == 0, setup.err
     assert setup.json()["items"][0]["runtime"]["name"] == runtime
     assert len(runs) == 2
     for run in runs:

@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 
 from edgeprof import resources
+from edgeprof.boards import parse_facts
 from edgeprof.errors import DeviceError
 from edgeprof.records import RuntimeInfo
 from edgeprof.remote.agent import DataRequest, OpenRequest
@@ -21,14 +22,16 @@ class SelfTest:
         home: Our folder on the board.
         python: The Python that runs the agent.
         runtime: What ran the model.
-        empty_call_ns: The cost of timing a call that does nothing, on this board.
+        empty_call_ns: The cost of timing a call that does nothing; `None` where the clock counts instructions.
+        empty_call_instructions: The same on a virtual board whose clock counts them, else `None`.
         pushed_bytes: What setting up had to send.
     """
 
     home: str
     python: str
     runtime: RuntimeInfo
-    empty_call_ns: int
+    empty_call_ns: int | None
+    empty_call_instructions: float | None
     pushed_bytes: int
 
 
@@ -52,10 +55,12 @@ def self_test(board: Board) -> SelfTest:
             f"the runtime on `{board.device.name}` computes something else: 2x+1 gave {got}",
             "`edgeprof device setup NAME --runtime litert|tflite-runtime` tries the other runtime",
         )
+    counted = parse_facts(board.agent.probe()).ns_per_instruction
     return SelfTest(
         home=board.prepared.survey.home,
         python=board.agent.python,
         runtime=child.runtime,
-        empty_call_ns=child.empty_call_ns,
+        empty_call_ns=None if counted else child.empty_call_ns,
+        empty_call_instructions=child.empty_call_ns / counted if counted else None,
         pushed_bytes=board.prepared.pushed_bytes,
     )

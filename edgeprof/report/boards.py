@@ -95,7 +95,9 @@ def print_setup(device: Device, result: "SelfTest", *, as_json: bool) -> None:
         "runtime",
         plain(f"{result.runtime.name} {result.runtime.version}, delegate {result.runtime.delegate}"),
     )
-    found.add_row("timing an empty call", units.duration(result.empty_call_ns))
+    counted = result.empty_call_instructions is not None
+    empty = units.instructions(result.empty_call_instructions) if counted else units.duration(result.empty_call_ns)
+    found.add_row("timing an empty call", f"{empty} instructions" if counted else empty)
     console().print(found)
     console().print(plain(f"ready: edgeprof profile MODEL -d {device.name}"))
 

@@ -74,4 +74,4 @@ def test_a_board_without_python_is_told_so_with_a_next_step(add, cli, tflite):
 
     assert done.code == 1
     assert "error: the board has no Python 3" in done.err
-    assert "hint: install" in done.err
+    assert "`sudo apt install python3`" in done.err

@@ -100,3 +100,11 @@ def down(
         raise UsageError("name a virtual board to end, or give --all", "`edgeprof lab list` shows all")
     for name in wanted:
         typer.echo(f"ended {lab.down(name).name}")
+
+
+@app.command("clean")
+def clean() -> None:
+    """Remove the disks and snapshots that virtual boards start from; the next `lab up` builds them again."""
+    from edgeprof import lab, units
+
+    typer.echo(f"freed {units.size(lab.clean())}")

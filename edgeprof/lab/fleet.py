@@ -1,4 +1,4 @@
-"""The virtual boards that a user keeps running: `edgeprof lab up`, `list` and `down`."""
+"""The virtual boards that a user keeps running: `edgeprof lab up`, `list`, `down` and `clean`."""
 
 import json
 import shutil
@@ -18,6 +18,7 @@ from edgeprof.targets import did_you_mean
 _RECORD = "board.json"
 _SAME_START_S = 1.0
 _END_S = 5.0
+_BLOCK_BYTES = 512  # of st_blocks, whatever the file system's are
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,23 @@ def down(name: str) -> Running:
     with locked(_folder(name)):
         _forget(known[name])
     return known[name]
+
+
+def clean() -> int:
+    """Remove every image and snapshot, and return how many bytes that frees; `up` builds them anew.
+
+    Raises:
+        UsageError: A board is up, and runs from them.
+    """
+    known = boards()
+    alive = [running.name for running in known if running.alive]
+    if alive:
+        raise UsageError(f"virtual boards are up: {', '.join(alive)}", "end them first: `edgeprof lab down --all`")
+    for dead in known:
+        _forget(dead)
+    taken_bytes = sum(path.lstat().st_blocks * _BLOCK_BYTES for path in lab_dir().rglob("*"))
+    shutil.rmtree(lab_dir(), ignore_errors=True)
+    return taken_bytes
 
 
 def _same(found: Running, kind: Kind, clock: str) -> Running:

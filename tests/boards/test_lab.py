@@ -84,7 +84,7 @@ def test_a_name_that_is_a_device_already_is_left_to_it(user, cli):
     done = user("up", "--name", user.name)
 
     assert done.code == 2
-    assert f"there is a device `{user.name}` already" in done.err
+    assert f"there is already a device `{user.name}`" in done.err
     assert mine(user) == []
 
 
@@ -127,3 +127,18 @@ def test_kinds_are_listed_with_what_their_clock_counts(user):
     names = [kind["name"] for kind in document["items"]]
     assert {"cortex-a53", "cortex-a76", "raspberry-pi-3", "jetson-nano-look-alike", "serial-only"} <= set(names)
     assert all(name in shown.out for name in names)
+
+
+def test_cleaning_leaves_boards_that_are_up_alone_and_frees_the_rest(user, cli, tmp_path):
+    user("up", "--kind", "cortex-a72", "--name", user.name)
+    elsewhere = {"EDGEPROF_CACHE_DIR": str(tmp_path / "cache")}
+    (tmp_path / "cache/lab/images").mkdir(parents=True)
+    (tmp_path / "cache/lab/images/disk").write_bytes(bytes(10 << 20))
+
+    refused = user("clean")
+    cleaned = user("clean", **elsewhere)
+
+    assert refused.code == 2
+    assert "hint: end them first: `edgeprof lab down --all`" in refused.err
+    assert cleaned.out == "freed 10.0 MiB\n"
+    assert not (tmp_path / "cache/lab").exists()

@@ -82,7 +82,9 @@ class RunPlan:
     """What to measure in one cell (artifact × device × threads × cpus).
 
     Attributes:
-        launches: Fresh processes, each one observation.
+        looks: Numbers of launches (fresh processes, each one observation) after which measuring may end, in order;
+            the last is the most. One number is a plan without a stop rule.
+        precision_ratio: It ends at a look where the interval reaches no further than this share from its point.
         runs: Timed runs in each launch, or `None` to fill `launch_s`.
         launch_s: Length of the timed part of a launch where `runs` is `None`.
         min_runs: At least so many timed runs in a launch, whatever they take.
@@ -97,7 +99,8 @@ class RunPlan:
         timeout_s: A launch that takes longer is ended and reported.
     """
 
-    launches: int = 8
+    looks: tuple[int, ...] = (8, 16, 32)
+    precision_ratio: float = 0.05
     runs: int | None = None
     launch_s: float = 0.5
     min_runs: int = 64
@@ -152,6 +155,7 @@ class RawLaunch:
         cpu_time_ns: User and system time of the process during the timed runs.
         wall_time_ns: Duration of the timed part.
         started_unix_ns: The board's clock when the timed part began.
+        blocks: Timed runs in each block, in order, where cells took turns block by block; else empty.
     """
 
     index: int
@@ -161,6 +165,7 @@ class RawLaunch:
     cpu_time_ns: int
     wall_time_ns: int
     started_unix_ns: int
+    blocks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +273,7 @@ class RunResult:
         accuracy: On the evaluation set, or `None`.
         not_measured: Pairs of metric and reason code.
         warnings: What may spoil the numbers.
+        group: What it shares with the runs it took turns with, and with no other; `None` if it ran alone.
     """
 
     run_id: str
@@ -287,6 +293,7 @@ class RunResult:
     accuracy: Accuracy | None = None
     not_measured: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Warning_, ...] = field(default=())
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,4 +320,37 @@ class Estimate:
     confidence: float | None = None
     n_launches: int = 0
     n_samples: int = 0
+    not_measured: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a run relates to one it took turns with.
+
+    Attributes:
+        base: The run it is compared with.
+        other: The run in question.
+        name: The metric with its unit, such as `latency_ns`.
+        ratio: The other's figure over the base's; below 1 it costs less. `None` where `not_measured` says why.
+        low: Lower end of the ratio's interval, or `None` where one launch gives none.
+        high: Upper end.
+        confidence: Of interval and verdict, such as 0.99.
+        n_launches: Launches that both have.
+        margin_ratio: A change within this share counts as the same.
+        detectable_ratio: The smallest change that this many launches would find four times in five, or `None`.
+        verdict: `less`, `more`, `same` or `inconclusive`.
+        not_measured: A reason code, or `None`.
+    """
+
+    base: str
+    other: str
+    name: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    n_launches: int
+    margin_ratio: float
+    detectable_ratio: float | None
+    verdict: str
     not_measured: str | None = None

@@ -78,6 +78,11 @@ def points(value: float | None) -> str:
     return f"{value:+.1f} pp".replace("-", "−")
 
 
+def change(ratio: float) -> str:
+    """Return a ratio as the change it is, such as `−3.2 %`."""
+    return f"{(ratio - 1) * 100:+.1f} %".replace("-", "−")
+
+
 def clock(seconds: float) -> str:
     """Return a time left such as `0:42` or `1:03:20`."""
     whole = max(0, round(seconds))

@@ -76,7 +76,7 @@ class Terminal:
         threads = f", {run.plan.threads} threads" if run.plan.threads > 1 else ""
         self._console.print(
             f"{run.device}: {run.artifact.model} {run.artifact.recipe}{threads}: {shown} provisional "
-            f"(1 of {run.plan.launches} launches, no interval yet)",
+            f"(1 of {run.plan.looks[0]} launches, no interval yet)",
             markup=False,
         )
 

@@ -1,4 +1,4 @@
-"""One fresh process on a board: start-up, warm-up, timed runs; or memory; or samples through the model."""
+"""Fresh processes on a board: start-up, warm-up, timed runs in turns; or memory; or samples through the model."""
 
 import sys
 from array import array
@@ -13,6 +13,8 @@ from edgeprof.units import ns_to_seconds
 # A launch holds `min_runs` runs unless they take longer than this many times `launch_s`.
 _LONGEST = 20
 _FEWEST_RUNS = 5
+# Blocks of a launch in which cells take turns, each there and back.
+BLOCKS = 4
 _MEMORY_RUNS = 3
 
 
@@ -54,32 +56,64 @@ class Observed:
     involuntary_switches: int
 
 
-def measure_launch(board: Board, cell: Cell, index: int) -> Observed:
-    """Time one fresh process.
+class LiveLaunch:
+    """One fresh process, warmed up, which then runs by turns with others.
 
-    Raises:
-        ChildError: The process died, was refused or ran too long.
-        LinkLost: The way is gone; the board keeps what it wrote until its next agent is asked.
+    Every call raises `ChildError` where the process died, was refused or ran too long, and `LinkLost` where the way
+    is gone; the board keeps what it wrote until its next agent is asked.
     """
-    agent, plan = board.agent, cell.plan
-    child = agent.open(_request(board, cell))
-    first = agent.invoke_count(child.child, 1, plan.timeout_s)
-    first_ns = _samples(board, first)[0]
-    windows, steady = _warm_up(board, child, plan)
-    timed = _timed(board, child, plan, _latest(windows, first_ns))
-    samples = _samples(board, timed)
-    switches = agent.snapshot(child.child).involuntary_switches
-    agent.close(child.child, acknowledged=True)
-    launch = RawLaunch(
-        index=index,
-        latency_ns=samples,
-        warmup_ns=tuple(value for window in windows for value in window),
-        start_up=_start_up(child, first_ns),
-        cpu_time_ns=timed.cpu_time_ns,
-        wall_time_ns=timed.wall_time_ns,
-        started_unix_ns=timed.started_unix_ns,
-    )
-    return Observed(launch, child.runtime, child.empty_call_ns, steady, switches)
+
+    def __init__(self, board: Board, cell: Cell, index: int, turns: int) -> None:
+        self._board = board
+        self._plan = cell.plan
+        self._index = index
+        self._turns = turns
+        self._timed: list[InvokeTimed] = []
+        self._samples: list[tuple[int, ...]] = []
+        self._child = board.agent.open(_request(board, cell))
+        self._first_ns = _samples(board, board.agent.invoke_count(self._child.child, 1, cell.plan.timeout_s))[0]
+        self._windows, self._steady = _warm_up(board, self._child, cell.plan)
+
+    def take_turn(self) -> None:
+        """Run one turn's share of the timed runs."""
+        done = self._turn()
+        self._timed.append(done)
+        self._samples.append(_samples(self._board, done))
+
+    def end(self) -> Observed:
+        """End the process and return what it showed."""
+        agent, child, timed = self._board.agent, self._child, self._timed
+        switches = agent.snapshot(child.child).involuntary_switches
+        agent.close(child.child, acknowledged=True)
+        there_and_back = zip(self._samples[::2], self._samples[1::2], strict=False)
+        launch = RawLaunch(
+            index=self._index,
+            latency_ns=tuple(value for turn in self._samples for value in turn),
+            warmup_ns=tuple(value for window in self._windows for value in window),
+            start_up=_start_up(child, self._first_ns),
+            cpu_time_ns=sum(done.cpu_time_ns for done in timed),
+            wall_time_ns=sum(done.wall_time_ns for done in timed),
+            started_unix_ns=timed[0].started_unix_ns,
+            blocks=tuple(len(there) + len(back) for there, back in there_and_back),
+        )
+        return Observed(launch, child.runtime, child.empty_call_ns, self._steady, switches)
+
+    def _turn(self) -> InvokeTimed:
+        agent, child, plan = self._board.agent, self._child.child, self._plan
+        if plan.runs is not None:
+            whole, rest = divmod(plan.runs, self._turns)
+            return agent.invoke_count(child, whole + (len(self._timed) < rest), plan.timeout_s)
+        typical_ns = self._windows[-1][-1] if self._windows else self._first_ns
+        affordable = int(_LONGEST * plan.launch_s / ns_to_seconds(max(1, typical_ns)))
+        at_least = max(_FEWEST_RUNS, min(plan.min_runs, affordable))
+        return agent.invoke_for(child, plan.launch_s / self._turns, -(-at_least // self._turns), plan.timeout_s)
+
+
+def turns(plan: RunPlan, cells: int) -> int:
+    """Return how many turns each of so many live processes takes in a launch: two a block, or one if it is alone."""
+    if cells == 1 or plan.runs == 1:
+        return 1
+    return 2 * (BLOCKS if plan.runs is None else min(BLOCKS, plan.runs // 2))
 
 
 def measure_memory(board: Board, cell: Cell) -> Memory:
@@ -133,18 +167,6 @@ def _warm_up(board: Board, child: OpenedChild, plan: RunPlan) -> tuple[list[tupl
         done = board.agent.invoke_for(child.child, plan.warmup_s / 2, plan.warmup_runs, plan.timeout_s)
         windows.append(_samples(board, done))
     return windows, is_steady(windows)
-
-
-def _timed(board: Board, child: OpenedChild, plan: RunPlan, typical_ns: int) -> InvokeTimed:
-    if plan.runs is not None:
-        return board.agent.invoke_count(child.child, plan.runs, plan.timeout_s)
-    affordable = int(_LONGEST * plan.launch_s / ns_to_seconds(max(1, typical_ns)))
-    at_least = max(_FEWEST_RUNS, min(plan.min_runs, affordable))
-    return board.agent.invoke_for(child.child, plan.launch_s, at_least, plan.timeout_s)
-
-
-def _latest(windows: list[tuple[int, ...]], first_ns: int) -> int:
-    return windows[-1][-1] if windows else first_ns
 
 
 def _start_up(child: OpenedChild, first_ns: int) -> StartUp:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgeprof.errors import EdgeprofError
-from edgeprof.records import RunResult
+from edgeprof.records import Comparison, RunResult
 
 
 class Watch(Protocol):
@@ -36,7 +36,9 @@ class Outcome:
     Attributes:
         runs: The cells, complete or not; each is in the store.
         failures: What went wrong, on which device; empty when all is well.
+        comparisons: How the runs of each device relate to its first.
     """
 
     runs: tuple[RunResult, ...]
     failures: tuple[Failure, ...]
+    comparisons: tuple[Comparison, ...] = ()

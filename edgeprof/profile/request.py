@@ -10,9 +10,10 @@ from edgeprof.errors import UsageError
 from edgeprof.profile.outcome import Failure
 from edgeprof.records import CLOCK_INSTRUCTIONS, Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
+from edgeprof.stats import MARGIN_RATIO
 from edgeprof.targets import did_you_mean
 
-_COUNTED_LAUNCHES = 4
+_COUNTED_LOOKS = (4,)
 _COUNTED_RUNS = 16
 MOST_THREADS = 256
 MOST_RUNS = 2_000_000
@@ -34,7 +35,11 @@ class ProfileRequest:
         warnings: What is known to be doubtful before anything ran.
         failures: What could not be made on the host.
         reconnect_s: How long to try to get a board back after its link was lost.
-        launches: How many the user asked for, or `None` for the usual number on each board.
+        launches: How many the user asked for, or `None` for as many as each board's plan needs.
+        verdict_only: Measure until every comparison has its verdict, instead of until every interval is narrow; and
+            nothing that a comparison does not need.
+        control: Run every cell twice, against itself: any difference found is a false alarm.
+        margin_ratio: A change within this share counts as the same.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -48,11 +53,15 @@ class ProfileRequest:
     failures: tuple[Failure, ...] = ()
     reconnect_s: float = 30.0
     launches: int | None = None
+    verdict_only: bool = False
+    control: bool = False
+    margin_ratio: float = MARGIN_RATIO
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""
         plans = [replace(self.plan, threads=t, cpus=c) for t in self.threads for c in self.cpus]
-        return tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
+        cells = tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
+        return cells * 2 if self.control else cells
 
 
 def plan_on(request: ProfileRequest, plan: RunPlan, ns_per_instruction: int | None) -> RunPlan:
@@ -63,11 +72,12 @@ def plan_on(request: ProfileRequest, plan: RunPlan, ns_per_instruction: int | No
         plan: A cell's plan.
         ns_per_instruction: What an instruction adds to the board's clock, or `None` where that counts time.
     """
+    asked = None if request.launches is None else (request.launches,)
     if ns_per_instruction is None:
-        return replace(plan, launches=request.launches or plan.launches)
+        return replace(plan, looks=asked or plan.looks)
     return replace(
         plan,
-        launches=request.launches or _COUNTED_LAUNCHES,
+        looks=asked or _COUNTED_LOOKS,
         clock=CLOCK_INSTRUCTIONS,
         ns_per_instruction=ns_per_instruction,
         runs=plan.runs or _COUNTED_RUNS,
@@ -83,6 +93,15 @@ def check(request: ProfileRequest) -> None:
     """
     if request.launches is not None:
         _in_range("--launches", request.launches, 1, 1000)
+    if not 0 < request.margin_ratio < 1:
+        raise UsageError(f"--margin {request.margin_ratio:g} is out of range", "a share such as 0.02, for 2 %")
+    precision = request.plan.precision_ratio
+    if not 0 < precision < 1:
+        raise UsageError(f"--precision {precision:g} is out of range", "a share such as 0.05, for 5 %")
+    cells = len(request.cells())
+    if request.verdict_only and request.artifacts and cells != 2:
+        hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
+        raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
     if request.plan.runs is not None:
         _in_range("--runs", request.plan.runs, 1, MOST_RUNS)
     if request.setup.runtime not in (None, *RUNTIMES):

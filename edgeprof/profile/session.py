@@ -1,5 +1,6 @@
-"""Profiling: devices one after the other, the cells of one device launch by launch in turn."""
+"""Profiling: devices one after the other, the cells of one device in turns."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,11 +12,13 @@ from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
-from edgeprof.profile.launch import Cell, measure_launch, measure_memory
+from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
+from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.records import RunResult
 from edgeprof.remote import Board, connect_board
+from edgeprof.stats import verdicts
 from edgeprof.store import Store
 
 MEMORY_REPEATS = 3
@@ -43,7 +46,7 @@ def profile(request: ProfileRequest, devices: Sequence[Device], store: Store, wa
             failures.append(Failure(device.name, "device", exc))
         runs += session.results()
         failures += session.failures
-    return Outcome(tuple(runs), tuple(failures))
+    return Outcome(tuple(runs), tuple(failures), verdicts(runs, request.margin_ratio))
 
 
 class _Session:
@@ -74,15 +77,18 @@ class _Session:
 
     def _measure(self, board: Board, facts: BoardFacts) -> None:
         self._cells = self._planned(facts)
-        for cell in self._cells:
-            self._store.save_run(cell.run)
+        together = groups(self._cells, facts)
+        for group in together:
+            name = self._store.new_run_id() if len(group) > 1 else None
+            for cell in group:
+                cell.run = replace(cell.run, group=name)
+                self._store.save_run(cell.run)
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
-        self._launches(board)
-        for cell in self._alive():
-            self._try(cell, board, lambda c: self._memory(board, c))
-        for cell in self._alive():
-            self._try(cell, board, lambda c: self._accuracy(board, c))
+        self._launches(board, together)
+        for step in (self._memory, self._accuracy):
+            for cell in self._alive():
+                self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board)
 
     def _planned(self, facts: BoardFacts) -> list[LiveCell]:
@@ -111,23 +117,29 @@ class _Session:
         return [cell for cell in self._cells if cell.run.status == "running"]
 
     def _try(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], T]) -> T | None:
-        """Do a step of a cell: again after a cut of the link; a fault of the model ends this cell only."""
+        """Do a step of a cell; again after a cut of the link."""
         try:
-            try:
-                return step(cell)
-            except LinkLost as exc:
-                self._watch.say(self._device.name, exc.message)
-                board.reconnect(lambda text: self._watch.say(self._device.name, text), self._request.reconnect_s)
-                cell.warn(
-                    "link_lost",
-                    f"the link was lost and came back ({exc.message}); the step was measured again",
-                )
-                return step(cell)
+            return self._alone(cell, lambda: step(cell))
+        except LinkLost as exc:
+            self._come_back(board, exc, [cell])
+            return self._alone(cell, lambda: step(cell))
+
+    def _alone(self, cell: LiveCell, step: Callable[[], T]) -> T | None:
+        """Do a step of a cell; a fault of its model or of its process ends this cell only."""
+        try:
+            return step()
         except (DeviceError, ModelError) as exc:
             cell.run = replace(cell.run, status="failed", failure=exc.message)
             self._store.save_run(cell.run)
             self.failures.append(Failure(self._device.name, cell.title(), exc))
             return None
+
+    def _come_back(self, board: Board, lost: LinkLost, cells: Sequence[LiveCell]) -> None:
+        self._watch.say(self._device.name, lost.message)
+        board.reconnect(lambda text: self._watch.say(self._device.name, text), self._request.reconnect_s)
+        for cell in cells:
+            text = f"the link was lost and came back ({lost.message}); the step was measured again"
+            cell.warn("link_lost", text)
 
     def _prepare(self, board: Board, cell: LiveCell) -> None:
         name, artifact = self._device.name, cell.run.artifact
@@ -136,21 +148,52 @@ class _Session:
         push_inputs(board, cell)
         check_outputs(board, cell)
 
-    def _launches(self, board: Board) -> None:
-        launches = max(cell.run.plan.launches for cell in self._cells)  # the same for all of one device
-        total = launches * len(self._cells)
-        done = 0
-        for index in range(launches):
-            for cell in self._alive():
-                seen = self._try(cell, board, lambda c, i=index: measure_launch(board, c.cell, i))  # type: ignore[misc]
-                done += 1
-                if seen is None:
-                    continue
+    def _launches(self, board: Board, together: Sequence[Sequence[LiveCell]]) -> None:
+        looks = self._cells[0].run.plan.looks  # the same for all of one device
+        chance = random.Random(self._cells[0].run.run_id)  # noqa: S311 - an order, not a secret
+        for index in range(looks[-1]):
+            if index in looks and is_enough([cell.run for cell in self._alive()], self._request):
+                return
+            for group in together:
+                self._round(board, group, index, chance)
+
+    def _round(self, board: Board, group: Sequence[LiveCell], index: int, chance: random.Random) -> None:
+        """Measure a launch of every cell of a group; again, for those that have none yet, after a cut of the link."""
+        try:
+            self._take_turns(board, group, index, chance)
+        except LinkLost as exc:
+            self._come_back(board, exc, [cell for cell in group if _lacks(cell, index)])
+            self._take_turns(board, group, index, chance)
+
+    def _take_turns(self, board: Board, group: Sequence[LiveCell], index: int, chance: random.Random) -> None:
+        cells = [cell for cell in group if _lacks(cell, index)]
+        if not cells:
+            return
+        each = turns(cells[0].run.plan, len(cells))
+        live: dict[LiveCell, LiveLaunch] = {}
+        for cell in cells:
+            launch = self._alone(cell, lambda c=cell: LiveLaunch(board, c.cell, index, each))  # type: ignore[misc]
+            if launch:
+                live[cell] = launch
+        for cell in order(list(live), each, chance):
+            if cell.run.status == "running":
+                self._alone(cell, live[cell].take_turn)
+        for cell, launch in live.items():
+            seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
+            if seen:
                 self._store.save_launch(cell.run.run_id, seen.launch)
                 cell.add(seen)
-                self._watch.launched(cell.run, done, total)
+                self._tell(cell, index)
+
+    def _tell(self, cell: LiveCell, index: int) -> None:
+        look = next(look for look in cell.run.plan.looks if look > index)
+        done = index * len(self._cells) + self._cells.index(cell) + 1
+        self._watch.launched(cell.run, done, look * len(self._cells))
 
     def _memory(self, board: Board, cell: LiveCell) -> None:
+        if self._request.verdict_only:
+            cell.not_measured("peak_rss_bytes", "not_asked")
+            return
         self._watch.say(self._device.name, f"{cell.title()}: memory")
         repeats = tuple(measure_memory(board, cell.cell) for _ in range(MEMORY_REPEATS))
         cell.run = replace(cell.run, memory=repeats)
@@ -185,3 +228,7 @@ class _Session:
             cell.run = replace(cell.run, status="interrupted")
             with suppress(EdgeprofError):
                 self._store.save_run(cell.run)
+
+
+def _lacks(cell: LiveCell, index: int) -> bool:
+    return cell.run.status == "running" and len(cell.run.launches) == index

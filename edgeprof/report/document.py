@@ -8,8 +8,8 @@ from typing import Any
 from edgeprof.records import (
     CLOCK_INSTRUCTIONS,
     Artifact,
+    Comparison,
     Estimate,
-    Memory,
     RawLaunch,
     RunPlan,
     RunResult,
@@ -37,7 +37,7 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
     return (
         *latency_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),
-        *_memory(run.memory),
+        *_memory(run),
         *_accuracy(run),
     )
 
@@ -56,6 +56,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "plan": _plan(run),
         "runtime": None if run.runtime is None else _fields(run.runtime),
         "accelerator": run.plan.accelerator,
+        "group": run.group,
         "environment": dict(run.environment),
         "metrics": [_fields(estimate) for estimate in estimates(run)],
         "golden": None if run.golden is None else _fields(run.golden),
@@ -83,6 +84,11 @@ def artifact_item(artifact: Artifact) -> dict[str, Any]:
     }
 
 
+def comparison_item(comparison: Comparison) -> dict[str, Any]:
+    """Return how two runs relate."""
+    return _fields(comparison)
+
+
 def row_item(row: RunRow) -> dict[str, Any]:
     """Return a line of `run list`."""
     return _fields(row)
@@ -108,15 +114,16 @@ def _shown(name: str, statistic: str, point: float | None, n_samples: int, reaso
     return Estimate(name, statistic, point, n_launches=1, n_samples=n_samples)
 
 
-def _memory(repeats: tuple[Memory, ...]) -> Iterable[Estimate]:
+def _memory(run: RunResult) -> Iterable[Estimate]:
     names = ("anonymous_growth_bytes", "file_backed_growth_bytes", "peak_rss_bytes", "runtime_bytes")
-    if not repeats:
-        return [Estimate(name, "median", None, not_measured="not_reached") for name in names]
-    return [over_launches(name, "median", [getattr(repeat, name) for repeat in repeats]) for name in names]
+    if not run.memory:
+        reason = dict(run.not_measured).get("peak_rss_bytes", "not_reached")
+        return [Estimate(name, "median", None, not_measured=reason) for name in names]
+    return [over_launches(name, "median", [getattr(repeat, name) for repeat in run.memory]) for name in names]
 
 
 def _plan(run: RunResult) -> dict[str, Any]:
-    return _fields(run.plan)
+    return {**_fields(run.plan), "looks": list(run.plan.looks)}
 
 
 def _launch(launch: RawLaunch, plan: RunPlan) -> dict[str, Any]:
@@ -126,10 +133,12 @@ def _launch(launch: RawLaunch, plan: RunPlan) -> dict[str, Any]:
             "guest_instructions": [plan.amount(value) for value in launch.latency_ns],
             "warmup_guest_instructions": [plan.amount(value) for value in launch.warmup_ns],
             "started_unix_ns": launch.started_unix_ns,
+            "blocks": list(launch.blocks),
         }
     item = _fields(launch)
     item["start_up"] = _fields(launch.start_up)
-    item["latency_ns"], item["warmup_ns"] = list(launch.latency_ns), list(launch.warmup_ns)
+    for name in ("latency_ns", "warmup_ns", "blocks"):
+        item[name] = list(getattr(launch, name))
     return item
 
 

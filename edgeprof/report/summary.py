@@ -7,33 +7,38 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from edgeprof import units
-from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
-from edgeprof.report.document import document, estimates, run_item
+from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
+from edgeprof.report.document import comparison_item, document, estimates, run_item
 from edgeprof.report.text import console, plain, table, write
+from edgeprof.stats import is_narrow, latency_estimates
 
 if TYPE_CHECKING:
-    from edgeprof.profile import Failure
+    from edgeprof.profile import Outcome
 
 # A terminal too narrow for one line a cell gets a column a cell, so many side by side.
 _NAME_WIDTH, _CELL_WIDTH = 18, 20
 _UNBOUNDED = 10_000
+_WORDS = {
+    "latency_ns": {"less": "faster", "more": "slower"},
+    "guest_instructions": {"less": "fewer instructions", "more": "more instructions"},
+}
 _TEXT_COLUMNS = ("device", "model", "recipe")
 
 
-def print_outcome(
-    runs: Sequence[RunResult], failures: Sequence["Failure"], *, store: str | None = None, as_json: bool
-) -> None:
+def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool) -> None:
     """Print the cells of a profile, or their JSON; `store` is the one the user named, for the next command."""
     if as_json:
-        write(outcome_document(runs, failures))
+        write(outcome_document(outcome))
         return
-    shown = [run for run in runs if run.launches]
+    shown = [run for run in outcome.runs if run.launches]
     out = console()
     if shown:
         for alike in _by_clock(shown):
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
+        for found in outcome.comparisons:
+            out.print(plain(verdict(found, shown)))
         print_warnings(shown)
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""
@@ -46,16 +51,44 @@ def _by_clock(runs: Sequence[RunResult]) -> list[list[RunResult]]:
     return [[run for run in runs if run.plan.clock == clock] for clock in clocks]
 
 
-def outcome_document(runs: Sequence[RunResult], failures: Sequence["Failure"]) -> str:
-    """Return the runs as a document that names failures besides."""
-    text = document("runs", [run_item(run) for run in runs])
-    if not failures:
-        return text
-    whole = json.loads(text)
-    whole["failures"] = [
-        {"device": f.device, "what": f.what, "error": f.error.message, "hint": f.error.hint} for f in failures
-    ]
+def outcome_document(outcome: "Outcome") -> str:
+    """Return the runs as a document, with how they relate, and failures if there are any."""
+    whole = json.loads(document("runs", [run_item(run) for run in outcome.runs]))
+    whole["comparisons"] = [comparison_item(found) for found in outcome.comparisons]
+    if outcome.failures:
+        whole["failures"] = [
+            {"device": f.device, "what": f.what, "error": f.error.message, "hint": f.error.hint}
+            for f in outcome.failures
+        ]
     return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def verdict(found: Comparison, runs: Sequence[RunResult]) -> str:
+    """Return a comparison as a sentence: which costs how much more or less than which, and how sure that is."""
+    by_id = {run.run_id: run for run in runs}
+    base, other = by_id[found.base], by_id[found.other]
+    beside = [run for run in runs if run.group == base.group]
+    names = f"{_cell(other, beside)} against {_cell(base, beside)}"
+    if _cell(other, beside) == _cell(base, beside):
+        names = "the same against itself"
+    where = f"{base.device}: " if len({run.device for run in runs}) > 1 else ""
+    return f"{where}{names}: {_verdict(found)}"
+
+
+def _verdict(found: Comparison) -> str:
+    if found.ratio is None or found.low is None or found.high is None:
+        return "not compared: one launch gives no interval"
+    margin = units.percent(found.margin_ratio)
+    sure = f"{found.confidence * 100:g} %"
+    by = f"{units.change(found.low)} … {units.change(found.high)}, {sure}"
+    if found.verdict == "same":
+        return f"the same within {margin} ({by})"
+    if found.verdict == "inconclusive":
+        finds = f"{found.n_launches} launches find changes from {units.percent(found.detectable_ratio)}"
+        return f"inconclusive, {units.change(found.ratio)} ({by}); {finds}"
+    words = _WORDS[found.name][found.verdict]
+    times = found.ratio if found.verdict == "more" else 1 / found.ratio
+    return f"{units.three_digits(times)} × {words} ({by})"
 
 
 def figure(estimate: Estimate) -> str:
@@ -91,7 +124,7 @@ def _row(run: RunResult) -> dict[str, str]:
     """Return a cell's figures by column; an empty text where nobody asked for the figure."""
     by_name = {(e.name, e.statistic): e for e in estimates(run)}
     name = run.plan.metric
-    cost = by_name[name, "median"]
+    cost, peak = by_name[name, "median"], by_name["peak_rss_bytes", "median"]
     counted = run.plan.clock == CLOCK_INSTRUCTIONS
     drop_points = None if run.accuracy is None else run.accuracy.drop_points
     return {
@@ -104,7 +137,7 @@ def _row(run: RunResult) -> dict[str, str]:
         "95 % interval": units.interval(name, cost.low, cost.point or 0, cost.high),
         "p90": "" if counted else _short(by_name[name, "p90"]),
         "first inference": "" if counted else _short(by_name["first_inference_ns", "median"]),
-        "peak RSS": _short(by_name["peak_rss_bytes", "median"]),
+        "peak RSS": "" if ("peak_rss_bytes", "not_asked") in run.not_measured else _short(peak),
         "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),
         "drop": "" if drop_points is None else units.points(drop_points),
     }
@@ -120,14 +153,26 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     samples = sum(len(launch.latency_ns) for run in runs for launch in run.launches)
     runtimes = sorted({f"{r.runtime.name} {r.runtime.version} ({r.runtime.delegate})" for r in runs if r.runtime})
     count = "-".join(map(str, sorted({launches[0], launches[-1]})))
+    turns = "in turns" if first.group else "back-to-back"
     accuracy = next((run.accuracy for run in runs if run.accuracy), None)
-    where = f"{first.plan.accelerator.upper()} only, back-to-back"
+    where = f"{first.plan.accelerator.upper()} only, {turns}"
     if first.plan.clock == CLOCK_INSTRUCTIONS:
         where += "; guest instructions on a virtual board: no latency, and never compared with one"
-    text = f"{count} launches each, {samples} runs; {', '.join(runtimes)}; {where}"
+    text = f"{count} launches each{_why_so_many(runs)}, {samples} runs; {', '.join(runtimes)}; {where}"
     if accuracy:
         text += f"; accuracy on {accuracy.n_samples} samples, run on the device"
     console().print(plain(text))
+
+
+def _why_so_many(runs: Sequence[RunResult]) -> str:
+    if len(runs[0].plan.looks) == 1 or any(len(run.launches) not in run.plan.looks for run in runs):
+        return ""
+    precision = units.percent(runs[0].plan.precision_ratio)
+    narrow = all(is_narrow(latency_estimates(run.launches, run.plan)[0], run.plan.precision_ratio) for run in runs)
+    if narrow:
+        return f" (intervals within ±{precision})"
+    most = all(len(run.launches) == run.plan.looks[-1] for run in runs)
+    return f" (the most; not all intervals are within ±{precision})" if most else ""
 
 
 def print_warnings(runs: Sequence[RunResult]) -> None:

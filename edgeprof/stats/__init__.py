@@ -1,5 +1,16 @@
 """Samples to estimates: the only place where a statistic is computed."""
 
-from edgeprof.stats.estimates import CONFIDENCE, latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.comparisons import MARGIN_RATIO, Compared, compare, verdicts
+from edgeprof.stats.estimates import CONFIDENCE, is_narrow, latency_estimates, over_launches, start_up_estimates
 
-__all__ = ["CONFIDENCE", "latency_estimates", "over_launches", "start_up_estimates"]
+__all__ = [
+    "CONFIDENCE",
+    "MARGIN_RATIO",
+    "Compared",
+    "compare",
+    "is_narrow",
+    "latency_estimates",
+    "over_launches",
+    "start_up_estimates",
+    "verdicts",
+]

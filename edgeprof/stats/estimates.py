@@ -30,6 +30,13 @@ def latency_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Est
     return tuple(_latency(name, launches, plan) for name in names)
 
 
+def is_narrow(estimate: Estimate, precision_ratio: float) -> bool:
+    """Return whether an interval reaches no further from its point than that share of it."""
+    if estimate.point is None or estimate.low is None or estimate.high is None:
+        return False
+    return max(estimate.high - estimate.point, estimate.point - estimate.low) <= precision_ratio * estimate.point
+
+
 def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
     """Return each stage of start-up over `launches`: the median of one observation a launch.
 
@@ -40,27 +47,33 @@ def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Es
             Estimate(stage.name, "median", None, not_measured="clock_counts_instructions") for stage in fields(StartUp)
         )
     return tuple(
-        over_launches(stage.name, "median", [getattr(launch.start_up, stage.name) for launch in launches])
+        over_launches(
+            stage.name, "median", [getattr(launch.start_up, stage.name) for launch in launches], looks=len(plan.looks)
+        )
         for stage in fields(StartUp)
     )
 
 
-def over_launches(name: str, statistic: str, values: Sequence[float], n_samples: int | None = None) -> Estimate:
+def over_launches(
+    name: str, statistic: str, values: Sequence[float], n_samples: int | None = None, looks: int = 1
+) -> Estimate:
     """Return the estimate of a quantity that every launch gives once.
 
     The point is the median of `values`; the interval is Student's t on their logarithms, because times are
-    positive and skewed to the right.
+    positive and skewed to the right. Where measuring could have ended at several looks, the error that 95 % allows is
+    shared between them in equal parts, so that the interval holds whichever look was the last (Bonferroni).
 
     Args:
         name: The metric with its unit.
         statistic: What each value is.
         values: One positive value a launch.
         n_samples: Samples behind all values, where that is more than one a launch.
+        looks: How often the measurement was, or could have been, looked at to decide whether to go on.
     """
     n = len(values)
     if n == 0:
         return Estimate(name, statistic, None, not_measured="no_launches")
-    low, high = _log_t_interval(values) if n > 1 and min(values) > 0 else (None, None)
+    low, high = _log_t_interval(values, looks) if n > 1 and min(values) > 0 else (None, None)
     point = float(np.median(values))
     return Estimate(
         name=name,
@@ -88,10 +101,10 @@ def _latency(statistic: str, launches: Sequence[RawLaunch], plan: RunPlan) -> Es
         )
     quantile = _QUANTILE.get(statistic, 0.5)
     values = [plan.amount(float(np.quantile(launch.latency_ns, quantile))) for launch in launches]
-    return over_launches(plan.metric, statistic, values, n_samples)
+    return over_launches(plan.metric, statistic, values, n_samples, len(plan.looks))
 
 
-def _log_t_interval(values: Sequence[float]) -> tuple[float, float]:
+def _log_t_interval(values: Sequence[float], looks: int) -> tuple[float, float]:
     """Return exp(mean ± t · s/√n) of the logarithms.
 
     Source: G. J. Hahn and W. Q. Meeker (1991), "Statistical Intervals", section 4.2, on log-transformed data.
@@ -99,6 +112,6 @@ def _log_t_interval(values: Sequence[float]) -> tuple[float, float]:
     from scipy.special import stdtrit  # noqa: PLC0415 - a quarter of a second that `edgeprof --help` need not pay
 
     logs = np.log(np.asarray(values, dtype=float))
-    half = stdtrit(len(logs) - 1, (1 + CONFIDENCE) / 2) * logs.std(ddof=1) / np.sqrt(len(logs))
+    half = stdtrit(len(logs) - 1, 1 - (1 - CONFIDENCE) / looks / 2) * logs.std(ddof=1) / np.sqrt(len(logs))
     centre = logs.mean()
     return float(np.exp(centre - half)), float(np.exp(centre + half))

@@ -86,3 +86,15 @@ def test_int8_beats_float_by_more_where_the_processor_multiplies_bytes_four_at_a
 def runs_of(cli) -> list[dict]:
     ids = [row["run_id"] for row in cli("run", "list", "--json").json()["items"]]
     return [json.loads(cli("run", "show", run_id, "--json").out)["items"][0] for run_id in ids]
+
+
+def test_a_pair_on_counts_of_instructions_has_a_sure_verdict(add, cli, dense, tflite):
+    add("cortex-a76", "one", clock="instructions")
+
+    two_percent = cli("ab", *dense.values(), "-d", "one", "--margin", "0.01", "--json").json()
+    control = cli("ab", tflite["int8"], "--control", "-d", "one", "--json").json()
+    shown = cli("ab", tflite["fp32"], tflite["int8"], "-d", "one")
+
+    assert [found["verdict"] for found in two_percent["comparisons"]] == ["more"]
+    assert [found["verdict"] for found in control["comparisons"]] == ["same"]
+    assert "× fewer instructions (" in shown.out

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from edgeprof.errors import DeviceError
-from edgeprof.profile import Failure
+from edgeprof.profile import Failure, Outcome
 from edgeprof.records import (
     Accuracy,
     Artifact,
@@ -102,7 +102,7 @@ def test_a_list_of_runs_is_valid_by_the_shipped_schema():
 def test_failures_stand_beside_the_runs():
     failure = Failure("pi5", "device", DeviceError("`pi5` is in use", "wait"))
 
-    found = json.loads(summary.outcome_document([RUN], [failure]))
+    found = json.loads(summary.outcome_document(Outcome((RUN,), (failure,))))
 
     jsonschema.validate(found, schema())
     assert found["failures"] == [{"device": "pi5", "what": "device", "error": "`pi5` is in use", "hint": "wait"}]
@@ -123,7 +123,7 @@ def test_what_was_not_measured_has_a_reason_and_no_point():
 
 
 def test_the_summary_holds_interval_accuracy_conditions_and_warnings(capsys):
-    summary.print_outcome([RUN], [], as_json=False)
+    summary.print_outcome(Outcome((RUN,), ()), as_json=False)
 
     out = capsys.readouterr().out
     assert "1.03 ms" in out
@@ -134,7 +134,7 @@ def test_the_summary_holds_interval_accuracy_conditions_and_warnings(capsys):
 
 
 def test_counts_of_instructions_stand_in_a_table_of_their_own(capsys):
-    summary.print_outcome([RUN, COUNTED], [], as_json=False)
+    summary.print_outcome(Outcome((RUN, COUNTED), ()), as_json=False)
 
     latencies, counts = capsys.readouterr().out.split("CPU only", 1)
     assert "latency (median)" in latencies
@@ -167,7 +167,7 @@ def test_a_summary_too_wide_for_the_terminal_stands_upright():
 def test_names_with_markup_or_control_characters_stay_text(capsys):
     hostile = replace(RUN, artifact=replace(ARTIFACT, model="[red]m[/red]\x1b[2J"))
 
-    summary.print_outcome([hostile], [], as_json=False)
+    summary.print_outcome(Outcome((hostile,), ()), as_json=False)
     print_run(hostile, as_json=False)
 
     out = capsys.readouterr().out

@@ -58,6 +58,8 @@ def test_cells_hold_artifacts_next_to_one_another():
     [
         (ProfileRequest((), launches=0), "--launches 0 is out of range"),
         (ProfileRequest((), RunPlan(runs=0)), "--runs 0 is out of range"),
+        (ProfileRequest((), RunPlan(precision_ratio=0)), "--precision 0 is out of range"),
+        (ProfileRequest((), margin_ratio=1.5), "--margin 1.5 is out of range"),
         (ProfileRequest((), threads=(0,)), "--threads 0 is out of range"),
         (ProfileRequest((), threads=(100_000,)), "--threads 100000 is out of range"),
     ],
@@ -71,7 +73,7 @@ def test_few_runs_say_enough_where_the_clock_counts_instructions():
     plan = plan_on(ProfileRequest(()), RunPlan(), ns_per_instruction=2)
 
     assert (plan.clock, plan.ns_per_instruction) == ("instructions", 2)
-    assert (plan.launches, plan.runs, plan.warmup_s) == (4, 16, 0.0)
+    assert (plan.looks, plan.runs, plan.warmup_s) == ((4,), 16, 0.0)
     assert plan_on(ProfileRequest(()), RunPlan(), None) == RunPlan()
 
 
@@ -80,4 +82,16 @@ def test_what_the_user_asked_for_stands_on_every_clock():
 
     for ns_per_instruction in (None, 2):
         plan = plan_on(request, request.plan, ns_per_instruction)
-        assert (plan.launches, plan.runs) == (2, 5)
+        assert (plan.looks, plan.runs) == ((2,), 5)
+
+
+def test_a_pair_is_two_of_something():
+    one, other = (Artifact(None, name * 64, 1, "m", name, (), ()) for name in "ab")
+
+    check(ProfileRequest((one, other), verdict_only=True))
+    check(ProfileRequest((one,), threads=(1, 4), verdict_only=True))
+    check(ProfileRequest((one,), verdict_only=True, control=True))
+    with pytest.raises(UsageError, match="a pair is two of something, and this makes 1"):
+        check(ProfileRequest((one,), verdict_only=True))
+    with pytest.raises(UsageError, match="this makes 4"):
+        check(ProfileRequest((one, other), threads=(1, 4), verdict_only=True))

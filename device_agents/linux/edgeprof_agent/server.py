@@ -17,7 +17,7 @@ from edgeprof_agent.probe import probe
 from edgeprof_agent.samplers import Sampler
 from edgeprof_agent.timing import MAX_COUNT
 
-_MOST_CHILDREN = 2
+_MOST_CHILDREN = 8
 _MOST_SAMPLERS = 2
 _MOST_SAMPLES = 1 << 40
 _MOST_NS = MOST_SECONDS * 1000000000

@@ -27,17 +27,18 @@ def busy(agent: Agent, child: int, **params: object) -> int:
     return number
 
 
-def test_two_children_are_stepped_in_blocks_and_a_third_is_refused(agent: Agent, selftest: Path):
-    first, second = agent.open(selftest)["child"], agent.open(selftest)["child"]
+def test_eight_children_take_turns_and_a_ninth_is_refused(agent: Agent, selftest: Path):
+    children = [agent.open(selftest)["child"] for _ in range(8)]
+    first, second = children[:2]
 
     counts = [agent.time(child, count)["count"] for count in (1, 2, 3) for child in (first, second)]
     refused = agent.refusal("open", **agent.opening(selftest))
 
     assert counts == [1, 1, 2, 2, 3, 3]
     assert refused.code == "too_many_children"
-    assert len(agent.processes()) == 2
+    assert len(agent.processes()) == 8
     agent.call("close", child=first, acknowledged=True)
-    assert agent.open(selftest)["child"] not in {first, second}
+    assert agent.open(selftest)["child"] not in children
 
 
 def test_closing_takes_the_files_only_when_acknowledged(agent: Agent, selftest: Path):

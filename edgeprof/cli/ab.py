@@ -1,0 +1,85 @@
+"""`edgeprof ab`: one pair, and its verdict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprof.cli.options import (
+    Calibration,
+    InputOutput,
+    Json,
+    Preprocessing,
+    Recipes,
+    Runtime,
+    StoreUrl,
+    Trust,
+    Wheels,
+    complete_device,
+)
+from edgeprof.cli.profile import Cpus, Launches, Reconnect, Runs, Threads, Timeout, measure_and_show
+
+Device = Annotated[str, typer.Option("--device", "-d", help="Where to measure.", autocompletion=complete_device)]
+Margin = Annotated[
+    float, typer.Option("--margin", metavar="SHARE", help="A change within this share counts as the same.")
+]
+Control = Annotated[bool, typer.Option("--control", help="One model against itself: a difference is a false alarm.")]
+
+
+def ab(
+    models: Annotated[list[Path], typer.Argument(metavar="A [B]", help=".keras, .h5, SavedModel folder or .tflite.")],
+    device: Device = "local",
+    recipes: Recipes = None,
+    calibration: Calibration = None,
+    threads: Threads = [1],  # noqa: B006 - typer reads defaults and never changes them
+    cpus: Cpus = ["all"],  # noqa: B006
+    margin: Margin = 0.02,
+    control: Control = False,
+    launches: Launches = None,
+    runs: Runs = None,
+    timeout_s: Timeout = 120.0,
+    reconnect_s: Reconnect = 30.0,
+    runtime: Runtime = None,
+    io: InputOutput = "int8",
+    preprocessing: Preprocessing = None,
+    wheels: Wheels = None,
+    trust_model: Trust = False,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Measure two of anything against one another, and say whether one is faster.
+
+    Both run side by side, in short turns of random order, in fresh processes; it ends as soon as the verdict is there.
+
+    Examples:
+    edgeprof ab old.tflite new.tflite -d pi5
+
+    edgeprof ab model.keras -r fp32 -r int8 --calibration calib.npz -d pi5
+
+    edgeprof ab model.tflite -t 1 -t 4 -d pi5
+    """
+    from edgeprof.compress import CompressRequest
+    from edgeprof.devices import find_device
+    from edgeprof.profile import ProfileRequest, check
+    from edgeprof.profile.inputs import Inputs
+    from edgeprof.records import RunPlan
+    from edgeprof.remote import SetupOptions
+
+    request = ProfileRequest(
+        (),
+        RunPlan(runs=runs, runtime=runtime or "auto", timeout_s=timeout_s),
+        tuple(dict.fromkeys(threads)),
+        tuple(dict.fromkeys(cpus)),
+        setup=SetupOptions(runtime=runtime, wheels=tuple(wheels or ())),
+        reconnect_s=reconnect_s,
+        launches=launches,
+        verdict_only=True,
+        control=control,
+        margin_ratio=margin,
+    )
+    check(request)
+    compression = CompressRequest(
+        Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
+    )
+    inputs = Inputs(tuple(models), None, compression)
+    measure_and_show(inputs, request, [find_device(device)], store=store, as_json=as_json)

@@ -1,0 +1,166 @@
+"""Comparisons of runs that took turns block by block: a ratio with its interval, and a verdict with a margin.
+
+In each block every live process runs twice, once on the way there and once on the way back (A B B A), so that what
+drifts cancels. A launch gives one observation: the median over its blocks of the logarithm of the ratio of medians.
+What differs from process to process stays in the spread between launches, and so in the interval.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeprof.records import Comparison, RawLaunch, RunResult
+
+CONFIDENCE = 0.99
+MARGIN_RATIO = 0.02
+_POWER = 0.8
+
+LESS, MORE, SAME, INCONCLUSIVE = "less", "more", "same", "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a pair says before anybody asked how many other pairs there are.
+
+    Attributes:
+        mean: Mean over launches of the logarithm of the ratio.
+        error: Its standard error; `None` for one launch.
+        n: Launches that both have.
+        looks: How often measuring could have ended.
+        margin: Logarithm of one and the margin.
+    """
+
+    mean: float
+    error: float | None
+    n: int
+    looks: int
+    margin: float
+
+    def half(self, confidence: float) -> float | None:
+        """Return half the interval's length, in logarithms; the error is shared between the looks (Bonferroni)."""
+        if self.error is None:
+            return None
+        return self._quantile(1 - (1 - confidence) / self.looks / 2) * self.error
+
+    def leaning(self) -> str:
+        """Return the verdict that a narrower interval around the same mean would give."""
+        if self.mean < -self.margin:
+            return LESS
+        return MORE if self.mean > self.margin else SAME
+
+    def risk(self) -> float:
+        """Return the chance of an error at which the interval is just wholly outside the margins, or inside."""
+        distance = abs(abs(self.mean) - self.margin)
+        if self.error is None:
+            return 1.0
+        if self.error == 0:
+            return 0.0 if distance > 0 else 1.0
+        from scipy.special import stdtr  # noqa: PLC0415 - a quarter of a second that `--help` need not pay
+
+        return float(min(1.0, 2 * stdtr(self.n - 1, -distance / self.error) * self.looks))
+
+    def detectable(self, confidence: float) -> float | None:
+        """Return the smallest change beyond the margin that so many launches find with a chance of 80 %."""
+        half = self.half(confidence)
+        if half is None or self.error is None:
+            return None
+        return math.expm1(self.margin + half + self._quantile(_POWER) * self.error)
+
+    def _quantile(self, probability: float) -> float:
+        from scipy.special import stdtrit  # noqa: PLC0415
+
+        return float(stdtrit(self.n - 1, probability))
+
+
+def compare(
+    base: Sequence[RawLaunch], other: Sequence[RawLaunch], looks: int = 1, margin_ratio: float = MARGIN_RATIO
+) -> Compared | None:
+    """Return what two runs' launches say of one another; `None` if no launch belongs to both.
+
+    Source: G. J. Hahn and W. Q. Meeker (1991), "Statistical Intervals", section 4.2, on the logarithms of ratios.
+    """
+    bases = {launch.index: launch for launch in base}
+    logs = [_log_ratio(bases[launch.index], launch) for launch in other if launch.index in bases]
+    if not logs:
+        return None
+    n = len(logs)
+    error = float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else None
+    return Compared(float(np.mean(logs)), error, n, looks, math.log1p(margin_ratio))
+
+
+def verdicts(
+    runs: Sequence[RunResult], margin_ratio: float = MARGIN_RATIO, confidence: float = CONFIDENCE
+) -> tuple[Comparison, ...]:
+    """Return each run's relation to the first of those it took turns with.
+
+    Several verdicts share one chance of error by Holm's procedure: the clearest is held against that chance divided by
+    their number, the next by one less, until one fails; from there on they are inconclusive.
+
+    Source: S. Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 65-70.
+
+    Args:
+        runs: In the order they were asked for; those without a group, and the first of each, give nothing.
+        margin_ratio: A change within this share counts as the same.
+        confidence: Of all verdicts together, and of each interval by itself.
+    """
+    pairs = _pairs([run for run in runs if run.launches])
+    found = [compare(base.launches, run.launches, len(run.plan.looks), margin_ratio) for base, run in pairs]
+    known = [(index, pair) for index, pair in enumerate(found) if pair]
+    decided: dict[int, str] = {}
+    ordered = sorted(known, key=lambda item: item[1].risk())
+    for rank, (index, pair) in enumerate(ordered):
+        if pair.risk() > (1 - confidence) / (len(ordered) - rank):
+            break
+        decided[index] = pair.leaning()
+    return tuple(
+        _comparison(base, run, found[index], decided.get(index, INCONCLUSIVE), margin_ratio, confidence)
+        for index, (base, run) in enumerate(pairs)
+    )
+
+
+def _pairs(runs: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
+    firsts: dict[str, RunResult] = {}
+    pairs = []
+    for run in runs:
+        if run.group is None:
+            continue
+        first = firsts.setdefault(run.group, run)
+        if first is not run and first.plan.metric == run.plan.metric:
+            pairs.append((first, run))
+    return pairs
+
+
+def _comparison(
+    base: RunResult, run: RunResult, pair: Compared | None, verdict: str, margin_ratio: float, confidence: float
+) -> Comparison:
+    empty = Comparison(
+        base.run_id, run.run_id, run.plan.metric, None, None, None, confidence, 0, margin_ratio, None, INCONCLUSIVE,
+        "no_common_launches",
+    )  # fmt: skip
+    if pair is None:
+        return empty
+    half = pair.half(confidence)
+    return replace(
+        empty,
+        ratio=math.exp(pair.mean),
+        low=None if half is None else math.exp(pair.mean - half),
+        high=None if half is None else math.exp(pair.mean + half),
+        n_launches=pair.n,
+        detectable_ratio=pair.detectable(confidence),
+        verdict=verdict,
+        not_measured=None,
+    )
+
+
+def _log_ratio(base: RawLaunch, other: RawLaunch) -> float:
+    """Return the logarithm of the ratio of medians, as the median over blocks."""
+    alike = len(base.blocks) == len(other.blocks)
+    pairs = zip(_blocks(base, split=alike), _blocks(other, split=alike), strict=True)
+    return float(np.median([math.log(np.median(b) / np.median(a)) for a, b in pairs]))
+
+
+def _blocks(launch: RawLaunch, *, split: bool) -> list[np.ndarray]:
+    samples = np.asarray(launch.latency_ns, dtype=float)
+    return np.split(samples, np.cumsum(launch.blocks)[:-1]) if split and launch.blocks else [samples]

@@ -186,6 +186,23 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """How the board did while one round of launches ran; what it does not say is `None`.
+
+    Attributes:
+        temp_mc: Highest temperature of any zone, in thousandths of a degree Celsius.
+        freq_khz_low: Lowest clock of any core.
+        freq_khz_high: Highest clock of any core.
+        others_cores: How many cores processes of others kept busy, on average.
+    """
+
+    temp_mc: int | None
+    freq_khz_low: int | None
+    freq_khz_high: int | None
+    others_cores: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenCheck:
     """The board's outputs on the golden inputs, against the host's.
 
@@ -269,6 +286,7 @@ class RunResult:
         environment: Pairs of fact and value as the board said them (kernel, governor, temperature, …).
         launches: The launches that finished, in order.
         memory: Repeats of the memory run; empty where not measured.
+        states: How the board did in each launch, in their order; empty or `None` where nobody watched.
         golden: The check before the first timed run, or `None` where there was nothing to check against.
         accuracy: On the evaluation set, or `None`.
         not_measured: Pairs of metric and reason code.
@@ -289,6 +307,7 @@ class RunResult:
     environment: tuple[tuple[str, str], ...] = ()
     launches: tuple[RawLaunch, ...] = ()
     memory: tuple[Memory, ...] = ()
+    states: tuple[State | None, ...] = ()
     golden: GoldenCheck | None = None
     accuracy: Accuracy | None = None
     not_measured: tuple[tuple[str, str], ...] = ()

@@ -10,6 +10,7 @@ _ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
 CODES: dict[str, tuple[str, ...]] = {
     "artifact": (),
     "calibration_range": _ACCURACY,
+    "clocks_changed": _WALL,
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,

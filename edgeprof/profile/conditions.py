@@ -6,13 +6,15 @@ from statistics import median
 from edgeprof.boards import BoardFacts, differences
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
-from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, Warning_
+from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, State, Warning_
 from edgeprof.targets import load_target
 from edgeprof.units import NS_PER_MS, percent, quantity
 from edgeprof.warnings_ import warning
 
-# Load above this share of the cores is somebody at work; below it may be what is left of our own setting up.
-_BUSY_RATIO = 0.5
+# Others that keep more of a core busy than this may take caches and memory from us, or the core itself.
+_BUSY_CORES = 0.25
+# The highest clock of two launches differs by no more than this unless something changed it.
+_CLOCK_RATIO = 0.05
 # A single thread that computes has its core for nearly all of the time.
 _PREEMPTED_RATIO = 0.95
 # In less time than this a single clock tick would make the ratio.
@@ -70,7 +72,13 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
     if not cell.seen:
         return ()
     medians = [median(seen.launch.latency_ns) for seen in cell.seen]
-    return (*_spread(medians, cell.run.plan), *_short(cell, min(medians)), *_steady(cell), *_preempted(cell))
+    return (
+        *_spread(medians, cell.run.plan),
+        *_short(cell, min(medians)),
+        *_steady(cell),
+        *_preempted(cell),
+        *_state(cell.run.states),
+    )
 
 
 def _machine(facts: BoardFacts) -> list[Warning_]:
@@ -90,10 +98,6 @@ def _machine(facts: BoardFacts) -> list[Warning_]:
     if slow:
         text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"
         found.append(warning("powersave_governor", text))
-    counts = facts.ns_per_instruction is not None  # then others' load changes nothing
-    if not counts and facts.load_1min is not None and facts.load_1min > _BUSY_RATIO * max(1, len(facts.cpus)):
-        text = f"the board was busy before the first launch: load {facts.load_1min:.2f} on {len(facts.cpus)} cores"
-        found.append(warning("other_load", text))
     return found
 
 
@@ -142,3 +146,19 @@ def _preempted(cell: LiveCell) -> list[Warning_]:
     if ratio >= _PREEMPTED_RATIO:
         return []
     return [warning("preempted", f"in one launch the process had its core for only {percent(ratio)} of the time")]
+
+
+def _state(states: Sequence[State | None]) -> list[Warning_]:
+    found = []
+    others = [state.others_cores for state in states if state and state.others_cores is not None]
+    if others and median(others) > _BUSY_CORES:
+        text = f"others kept {median(others):.2g} cores of the board busy while the launches ran"
+        found.append(warning("other_load", text))
+    clocks = [state.freq_khz_high for state in states if state and state.freq_khz_high is not None]
+    if clocks and min(clocks) < (1 - _CLOCK_RATIO) * max(clocks):
+        text = (
+            f"the fastest core ran at {min(clocks) / 1000:.0f} to {max(clocks) / 1000:.0f} MHz, from launch to launch: "
+            "heat or the governor slowed it"
+        )
+        found.append(warning("clocks_changed", text))
+    return found

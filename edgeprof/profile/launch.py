@@ -47,6 +47,7 @@ class Observed:
         empty_call_ns: The cost of timing nothing.
         steady: Warm-up had settled.
         involuntary_switches: How often the kernel took the core away during the whole launch.
+        cpu_time_ns: What its process used in all, start-up included.
     """
 
     launch: RawLaunch
@@ -54,6 +55,7 @@ class Observed:
     empty_call_ns: int
     steady: bool
     involuntary_switches: int
+    cpu_time_ns: int
 
 
 class LiveLaunch:
@@ -83,7 +85,7 @@ class LiveLaunch:
     def end(self) -> Observed:
         """End the process and return what it showed."""
         agent, child, timed = self._board.agent, self._child, self._timed
-        switches = agent.snapshot(child.child).involuntary_switches
+        after = agent.snapshot(child.child)
         agent.close(child.child, acknowledged=True)
         there_and_back = zip(self._samples[::2], self._samples[1::2], strict=False)
         launch = RawLaunch(
@@ -96,7 +98,9 @@ class LiveLaunch:
             started_unix_ns=timed[0].started_unix_ns,
             blocks=tuple(len(there) + len(back) for there, back in there_and_back),
         )
-        return Observed(launch, child.runtime, child.empty_call_ns, self._steady, switches)
+        return Observed(
+            launch, child.runtime, child.empty_call_ns, self._steady, after.involuntary_switches, after.cpu_time_ns
+        )
 
     def _turn(self) -> InvokeTimed:
         agent, child, plan = self._board.agent, self._child.child, self._plan

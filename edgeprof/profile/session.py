@@ -16,6 +16,7 @@ from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
 from edgeprof.profile.rounds import groups, is_enough, order
+from edgeprof.profile.state import Watcher, Window
 from edgeprof.records import RunResult
 from edgeprof.remote import Board, connect_board
 from edgeprof.stats import verdicts
@@ -58,6 +59,7 @@ class _Session:
         self._store = store
         self._watch = watch
         self._cells: list[LiveCell] = []
+        self._watcher: Watcher | None = None
         self.failures: list[Failure] = []
 
     def results(self) -> list[RunResult]:
@@ -85,7 +87,7 @@ class _Session:
                 self._store.save_run(cell.run)
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
-        self._launches(board, together)
+        self._watched(board, facts, together)
         for step in (self._memory, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
@@ -137,6 +139,8 @@ class _Session:
     def _come_back(self, board: Board, lost: LinkLost, cells: Sequence[LiveCell]) -> None:
         self._watch.say(self._device.name, lost.message)
         board.reconnect(lambda text: self._watch.say(self._device.name, text), self._request.reconnect_s)
+        if self._watcher:
+            self._watcher.start(board)
         for cell in cells:
             text = f"the link was lost and came back ({lost.message}); the step was measured again"
             cell.warn("link_lost", text)
@@ -147,6 +151,18 @@ class _Session:
         board.push_model(artifact.path, artifact.sha256, sent)
         push_inputs(board, cell)
         check_outputs(board, cell)
+
+    def _watched(self, board: Board, facts: BoardFacts, together: Sequence[Sequence[LiveCell]]) -> None:
+        """Measure the launches with a sampler beside them; not where it would be counted with them."""
+        if facts.ns_per_instruction is not None:
+            self._launches(board, together)
+            return
+        self._watcher = Watcher(max(1, len(facts.running())))
+        self._watcher.start(board)
+        self._launches(board, together)
+        self._watcher.stop(board)
+        for cell in self._alive():
+            cell.run = replace(cell.run, states=self._watcher.states(len(cell.run.launches)))
 
     def _launches(self, board: Board, together: Sequence[Sequence[LiveCell]]) -> None:
         looks = self._cells[0].run.plan.looks  # the same for all of one device
@@ -169,6 +185,7 @@ class _Session:
         cells = [cell for cell in group if _lacks(cell, index)]
         if not cells:
             return
+        start_ns = board.agent.clock()
         each = turns(cells[0].run.plan, len(cells))
         live: dict[LiveCell, LiveLaunch] = {}
         for cell in cells:
@@ -178,12 +195,16 @@ class _Session:
         for cell in order(list(live), each, chance):
             if cell.run.status == "running":
                 self._alone(cell, live[cell].take_turn)
+        own_ns = 0
         for cell, launch in live.items():
             seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
             if seen:
                 self._store.save_launch(cell.run.run_id, seen.launch)
                 cell.add(seen)
+                own_ns += seen.cpu_time_ns
                 self._tell(cell, index)
+        if self._watcher:
+            self._watcher.mark(index, Window(start_ns, board.agent.clock(), own_ns))
 
     def _tell(self, cell: LiveCell, index: int) -> None:
         look = next(look for look in cell.run.plan.looks if look > index)

@@ -130,7 +130,17 @@ class Snapshot:
     peak_rss_bytes: int
     anonymous_bytes: int
     file_backed_bytes: int
+    cpu_time_ns: int
     involuntary_switches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What a sampler left: where its lines lie on the board."""
+
+    count: int
+    file: str
+    sha256: str
 
 
 class Agent(Protocol):
@@ -156,6 +166,15 @@ class Agent(Protocol):
 
     def close(self, child: int, *, acknowledged: bool) -> None:
         """End a child; if `acknowledged`, its files may go."""
+
+    def clock(self) -> int:
+        """Return the board's monotonic clock in nanoseconds."""
+
+    def sampler_start(self, hz: float) -> int:
+        """Begin to sample the board's state, away from the cores of open children; return the sampler's number."""
+
+    def sampler_stop(self, sampler: int) -> Sampled:
+        """End a sampler; its file holds a JSON object a line, as in the protocol's section "Sampler"."""
 
 
 class LinuxAgent:
@@ -222,12 +241,26 @@ class LinuxAgent:
             got["peak_rss_bytes"],
             got["anonymous_bytes"],
             got["file_backed_bytes"],
+            got["cpu_time_ns"],
             got["involuntary_switches"],
         )
 
     def close(self, child: int, *, acknowledged: bool) -> None:
         """See `Agent`."""
         self._wire.call("close", {"child": child, "acknowledged": acknowledged}, _SHORT_S)
+
+    def clock(self) -> int:
+        """See `Agent`."""
+        return int(self._wire.call("clock", {}, _SHORT_S)["monotonic_ns"])
+
+    def sampler_start(self, hz: float) -> int:
+        """See `Agent`."""
+        return int(self._wire.call("sampler_start", {"hz": hz, "cpus": None}, _SHORT_S)["sampler"])
+
+    def sampler_stop(self, sampler: int) -> Sampled:
+        """See `Agent`."""
+        got = self._wire.call("sampler_stop", {"sampler": sampler}, _SHORT_S)
+        return Sampled(got["count"], got["file"], got["sha256"])
 
     def shut(self) -> None:
         """End the agent. Never raises."""

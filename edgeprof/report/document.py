@@ -59,6 +59,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "group": run.group,
         "environment": dict(run.environment),
         "metrics": [_fields(estimate) for estimate in estimates(run)],
+        "states": [None if state is None else _fields(state) for state in run.states],
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from edgeprof import units
 from edgeprof.errors import UsageError
-from edgeprof.records import RunResult
+from edgeprof.records import RunResult, State
 from edgeprof.report.document import document, estimates, row_item, run_item
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
@@ -119,18 +119,25 @@ def _metrics(run: RunResult) -> Table:
 
 
 def _launch_table(run: RunResult) -> Table:
-    found = table(
-        "launch",
-        "median",
-        "fastest",
-        "slowest",
-        "runs",
-        "warm-up",
-        right=("median", "fastest", "slowest", "runs", "warm-up"),
-    )
-    for launch in run.launches:
+    names = ["launch", "median", "fastest", "slowest", "runs", "warm-up"]
+    states = [_state(state) for state in run.states] or [{} for _ in run.launches]
+    names += [name for name in ("temperature", "clocks", "others") if any(name in state for state in states)]
+    found = table(*names, right=tuple(names[1:]))
+    for launch, state in zip(run.launches, states, strict=False):
         ordered = (median(launch.latency_ns), min(launch.latency_ns), max(launch.latency_ns))
         shown = (units.quantity(run.plan.metric, run.plan.amount(value)) for value in ordered)
-        texts = (*shown, len(launch.latency_ns), len(launch.warmup_ns))
-        found.add_row(str(launch.index + 1), *(str(text) for text in texts))
+        texts = (launch.index + 1, *shown, len(launch.latency_ns), len(launch.warmup_ns))
+        found.add_row(*(str(text) for text in texts), *(state.get(name, "not seen") for name in names[6:]))
+    return found
+
+
+def _state(state: State | None) -> dict[str, str]:
+    """Return what was seen of a launch's conditions, by column."""
+    found = {}
+    if state and state.temp_mc is not None:
+        found["temperature"] = f"{state.temp_mc / 1000:.1f} °C"
+    if state and state.freq_khz_low is not None and state.freq_khz_high is not None:
+        found["clocks"] = f"{state.freq_khz_low / 1000:.0f} … {state.freq_khz_high / 1000:.0f} MHz"
+    if state and state.others_cores is not None:
+        found["others"] = f"{state.others_cores:.2f} cores"
     return found

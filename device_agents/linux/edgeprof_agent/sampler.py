@@ -51,6 +51,7 @@ class Board:
             "temp_mc": [read_int(path) for path in self._zones],
             "freq_khz": [read_int(path) for path in self._clocks],
             "busy_ratio": round(busy / total, 4) if total > 0 else None,
+            "cpu_ns": time.process_time_ns(),
         }
 
 

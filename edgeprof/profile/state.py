@@ -1,0 +1,123 @@
+"""How the board did while it ran: temperature, clocks and the load of others, sampled beside the launches."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+
+from edgeprof.errors import DeviceError, TransportError
+from edgeprof.records import State
+from edgeprof.remote import Board
+
+SAMPLE_HZ = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of the agent's sampler.
+
+    Attributes:
+        monotonic_ns: When, by the board's monotonic clock.
+        temp_mc: Each thermal zone, in thousandths of a degree Celsius.
+        freq_khz: Each core's clock.
+        busy_ratio: Share of all cores that worked since the sample before.
+        cpu_ns: What the sampler itself has used of a core so far.
+    """
+
+    monotonic_ns: int
+    temp_mc: tuple[int | None, ...]
+    freq_khz: tuple[int | None, ...]
+    busy_ratio: float | None
+    cpu_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A round of launches on the board's monotonic clock, and what our own processes took of its cores."""
+
+    start_ns: int
+    end_ns: int
+    own_cpu_ns: int
+
+
+class Watcher:
+    """Samples a board from `start` to `stop`; the rounds in between are marked. After a cut it starts anew."""
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        self._sampler: int | None = None
+        self._windows: dict[int, Window] = {}
+        self._states: dict[int, State] = {}
+
+    def start(self, board: Board) -> None:
+        """Begin to sample; a board that cannot goes unwatched."""
+        self._sampler = None
+        with suppress(DeviceError):
+            self._sampler = board.agent.sampler_start(SAMPLE_HZ)
+
+    def mark(self, index: int, window: Window) -> None:
+        """Remember when round `index` ran."""
+        self._windows[index] = window
+
+    def stop(self, board: Board) -> None:
+        """End sampling and work out each round's state. A link that is lost loses them, and nothing else."""
+        if self._sampler is None:
+            return
+        with suppress(DeviceError, TransportError):
+            done = board.agent.sampler_stop(self._sampler)
+            samples = parse_samples(board.pull(done.file, done.sha256))
+            for index, window in self._windows.items():
+                self._states[index] = state_in(samples, window, self._cores)
+        self._sampler = None
+        self._windows = {}
+
+    def states(self, launches: int) -> tuple[State | None, ...]:
+        """Return the state of each of so many rounds; `None` where it was not seen."""
+        return tuple(self._states.get(index) for index in range(launches))
+
+
+def parse_samples(data: bytes) -> list[Sample]:
+    """Return the samples of a sampler's file; a last line that was cut is left out."""
+    samples = []
+    for line in data.splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            got = json.loads(line)
+            samples.append(
+                Sample(
+                    int(got["monotonic_ns"]),
+                    tuple(got["temp_mc"]),
+                    tuple(got["freq_khz"]),
+                    got["busy_ratio"],
+                    got.get("cpu_ns"),
+                )
+            )
+    return samples
+
+
+def state_in(samples: Sequence[Sample], window: Window, cores: int) -> State:
+    """Return how the board did in a window, of which it has `cores` cores.
+
+    The load of others is what all cores did, less what our processes used; samples that begin before the window and
+    end in it count in full, so that a window much shorter than the time between samples says `None`.
+    """
+    inside = [s for s in samples if window.start_ns <= s.monotonic_ns <= window.end_ns]
+    temps = [value for s in inside for value in s.temp_mc if value is not None]
+    clocks = [value for s in inside for value in s.freq_khz if value is not None]
+    return State(
+        temp_mc=max(temps, default=None),
+        freq_khz_low=min(clocks, default=None),
+        freq_khz_high=max(clocks, default=None),
+        others_cores=_others(inside, window, cores),
+    )
+
+
+def _others(inside: Sequence[Sample], window: Window, cores: int) -> float | None:
+    pairs = list(pairwise(inside))
+    covered_ns = sum(b.monotonic_ns - a.monotonic_ns for a, b in pairs)
+    if not pairs or covered_ns < (window.end_ns - window.start_ns) / 2:
+        return None
+    busy_ns = sum((b.busy_ratio or 0.0) * cores * (b.monotonic_ns - a.monotonic_ns) for a, b in pairs)
+    sampler_ns = (inside[-1].cpu_ns or 0) - (inside[0].cpu_ns or 0)
+    own_ns = window.own_cpu_ns * covered_ns / (window.end_ns - window.start_ns) + sampler_ns
+    return round(max(0.0, (busy_ns - own_ns) / covered_ns), 3)

@@ -1,0 +1,68 @@
+"""The board's state while it ran: from a sampler's lines to one record a launch, and its warnings."""
+
+import json
+
+import pytest
+
+from edgeprof.profile import conditions
+from edgeprof.profile.state import Window, parse_samples, state_in
+from edgeprof.records import State
+
+SECOND = 1_000_000_000
+
+
+def lines(*samples):
+    return b"".join(json.dumps(sample).encode() + b"\n" for sample in samples)
+
+
+def sample(second, busy=0.5, temp=(40_000,), freq=(1_500_000,), cpu_ns=0):
+    return {
+        "monotonic_ns": int(second * SECOND), "temp_mc": list(temp), "freq_khz": list(freq), "busy_ratio": busy,
+        "cpu_ns": cpu_ns,
+    }  # fmt: skip
+
+
+def test_the_hottest_zone_and_the_clocks_in_the_window_count():
+    samples = parse_samples(
+        lines(
+            sample(0, temp=(99_000,)),
+            sample(1, temp=(40_000, 52_000), freq=(600_000, 1_500_000)),
+            sample(2, temp=(41_000, None), freq=(None, 1_400_000)),
+            sample(9, temp=(99_000,)),
+        )
+    )
+
+    found = state_in(samples, Window(SECOND, 3 * SECOND, 0), 2)
+
+    assert (found.temp_mc, found.freq_khz_low, found.freq_khz_high) == (52_000, 600_000, 1_500_000)
+
+
+def test_others_are_what_all_cores_did_less_our_own_and_the_samplers():
+    samples = parse_samples(lines(*(sample(t, busy=0.5, cpu_ns=t * SECOND // 100) for t in range(5))))
+
+    found = state_in(samples, Window(0, 4 * SECOND, own_cpu_ns=4 * SECOND), cores=4)
+
+    assert found.others_cores == pytest.approx(2.0 - 1.0 - 0.01)
+
+
+def test_a_window_with_too_few_samples_says_nothing_of_others():
+    samples = parse_samples(lines(sample(0), sample(1)))
+
+    assert state_in(samples, Window(0, 10 * SECOND, 0), 4).others_cores is None
+    assert state_in([], Window(0, SECOND, 0), 4) == State(None, None, None, None)
+
+
+def test_lines_that_are_cut_or_foreign_are_left_out():
+    data = lines(sample(0), sample(1)) + b'{"monotonic_ns": 2000'
+
+    assert len(parse_samples(data)) == 2
+    assert parse_samples(b"\xff\n[]\n{}\n") == []
+
+
+def test_warnings_name_others_and_clocks_that_fell():
+    busy = State(None, None, None, 0.8)
+    fell = [State(60_000, 600_000, khz, 0.0) for khz in (2_400_000, 2_400_000, 1_500_000)]
+
+    assert [w.code for w in conditions._state([busy, busy])] == ["other_load"]
+    assert [w.text for w in conditions._state(fell)][0].startswith("the fastest core ran at 1500 to 2400 MHz")
+    assert conditions._state([None, State(None, None, None, None)]) == []

@@ -88,6 +88,7 @@ class RunPlan:
         runs: Timed runs in each launch, or `None` to fill `launch_s`.
         launch_s: Length of the timed part of a launch where `runs` is `None`.
         min_runs: At least so many timed runs in a launch, whatever they take.
+        rate_hz: Timed runs a second, each measured from when it was due; `None` for back to back.
         warmup_s: Warm-up lasts at least this long …
         warmup_runs: … and at least so many runs, until two windows agree (see docs/measurement.md).
         threads: Threads the runtime may use.
@@ -104,6 +105,7 @@ class RunPlan:
     runs: int | None = None
     launch_s: float = 0.5
     min_runs: int = 64
+    rate_hz: float | None = None
     warmup_s: float = 0.2
     warmup_runs: int = 5
     threads: int = 1
@@ -155,6 +157,7 @@ class RawLaunch:
         cpu_time_ns: User and system time of the process during the timed runs.
         wall_time_ns: Duration of the timed part.
         started_unix_ns: The board's clock when the timed part began.
+        missed: Runs at a rate that began a whole interval late or more.
         blocks: Timed runs in each block, in order, where cells took turns block by block; else empty.
     """
 
@@ -165,6 +168,7 @@ class RawLaunch:
     cpu_time_ns: int
     wall_time_ns: int
     started_unix_ns: int
+    missed: int = 0
     blocks: tuple[int, ...] = ()
 
 

@@ -21,6 +21,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "preempted": _WALL,
     "powersave_governor": _WALL,
     "proot": _WALL,
+    "rate_missed": _WALL,
     "short_inference": _LATENCY,
     "target_differs": (),
     "threads_exceed_cpus": _LATENCY,

@@ -52,6 +52,10 @@ Precision = Annotated[
         "--precision", metavar="SHARE", help="Without --launches: go on, to 32 at most, until intervals are so narrow."
     ),
 ]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="HZ", help="So many runs a second, each timed from when it was due; not saturated."),
+]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
@@ -72,6 +76,7 @@ def profile(
     launches: Launches = None,
     precision: Precision = 0.05,
     runs: Runs = None,
+    rate: Rate = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
@@ -99,7 +104,7 @@ def profile(
     from edgeprof.remote import SetupOptions
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
-    plan = RunPlan(precision_ratio=precision, runs=runs, runtime=runtime or "auto", timeout_s=timeout_s)
+    plan = RunPlan(precision_ratio=precision, runs=runs, rate_hz=rate, runtime=runtime or "auto", timeout_s=timeout_s)
     setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
     request = ProfileRequest(
         (),

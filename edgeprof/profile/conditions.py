@@ -6,7 +6,7 @@ from statistics import median
 from edgeprof.boards import BoardFacts, differences
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
-from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, State, Warning_
+from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, RunResult, State, Warning_
 from edgeprof.targets import load_target
 from edgeprof.units import NS_PER_MS, percent, quantity
 from edgeprof.warnings_ import warning
@@ -78,6 +78,7 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
         *_steady(cell),
         *_preempted(cell),
         *_state(cell.run.states),
+        *_missed(cell.run),
     )
 
 
@@ -140,7 +141,8 @@ def _steady(cell: LiveCell) -> list[Warning_]:
 
 def _preempted(cell: LiveCell) -> list[Warning_]:
     launches = [seen.launch for seen in cell.seen if seen.launch.wall_time_ns >= _LONG_ENOUGH_NS]
-    if cell.run.plan.threads != 1 or cell.run.plan.clock != CLOCK_WALL or not launches:
+    plan = cell.run.plan
+    if plan.threads != 1 or plan.clock != CLOCK_WALL or plan.rate_hz is not None or not launches:
         return []
     ratio = min(launch.cpu_time_ns / launch.wall_time_ns for launch in launches)
     if ratio >= _PREEMPTED_RATIO:
@@ -162,3 +164,13 @@ def _state(states: Sequence[State | None]) -> list[Warning_]:
         )
         found.append(warning("clocks_changed", text))
     return found
+
+
+def _missed(run: RunResult) -> list[Warning_]:
+    missed = sum(launch.missed for launch in run.launches)
+    if not missed:
+        return []
+    runs = sum(len(launch.latency_ns) for launch in run.launches)
+    late = f"{missed} of {runs} runs began a whole interval late"
+    text = f"{late}: {run.plan.rate_hz:g} Hz is more than the board keeps up with"
+    return [warning("rate_missed", text)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeprof.records import Memory, RawLaunch, RunPlan, RuntimeInfo, StartUp
 from edgeprof.remote import Board, DataRequest, InvokeTimed, OpenedChild, OpenRequest
 from edgeprof.stats.steady import MAX_WINDOWS, is_steady
-from edgeprof.units import ns_to_seconds
+from edgeprof.units import NS_PER_S, ns_to_seconds
 
 # A launch holds `min_runs` runs unless they take longer than this many times `launch_s`.
 _LONGEST = 20
@@ -96,6 +96,7 @@ class LiveLaunch:
             cpu_time_ns=sum(done.cpu_time_ns for done in timed),
             wall_time_ns=sum(done.wall_time_ns for done in timed),
             started_unix_ns=timed[0].started_unix_ns,
+            missed=sum(done.missed for done in timed),
             blocks=tuple(len(there) + len(back) for there, back in there_and_back),
         )
         return Observed(
@@ -106,11 +107,14 @@ class LiveLaunch:
         agent, child, plan = self._board.agent, self._child.child, self._plan
         if plan.runs is not None:
             whole, rest = divmod(plan.runs, self._turns)
-            return agent.invoke_count(child, whole + (len(self._timed) < rest), plan.timeout_s)
+            return agent.invoke_count(child, whole + (len(self._timed) < rest), plan.timeout_s, plan.rate_hz)
         typical_ns = self._windows[-1][-1] if self._windows else self._first_ns
+        if plan.rate_hz:
+            typical_ns = max(typical_ns, round(NS_PER_S / plan.rate_hz))
         affordable = int(_LONGEST * plan.launch_s / ns_to_seconds(max(1, typical_ns)))
         at_least = max(_FEWEST_RUNS, min(plan.min_runs, affordable))
-        return agent.invoke_for(child, plan.launch_s / self._turns, -(-at_least // self._turns), plan.timeout_s)
+        least = -(-at_least // self._turns)
+        return agent.invoke_for(child, plan.launch_s / self._turns, least, plan.timeout_s, plan.rate_hz)
 
 
 def turns(plan: RunPlan, cells: int) -> int:

@@ -102,6 +102,9 @@ def check(request: ProfileRequest) -> None:
     if request.verdict_only and request.artifacts and cells != 2:
         hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
         raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
+    rate_hz = request.plan.rate_hz
+    if rate_hz is not None and not 0.01 <= rate_hz <= 10_000:
+        raise UsageError(f"--rate {rate_hz:g} is out of range", "runs a second, from 0.01 to 10 000")
     if request.plan.runs is not None:
         _in_range("--runs", request.plan.runs, 1, MOST_RUNS)
     if request.setup.runtime not in (None, *RUNTIMES):

@@ -82,7 +82,8 @@ class OpenedChild:
 class InvokeTimed:
     """Timed runs: where their latencies lie on the board, and what they cost.
 
-    `samples` holds the file's bytes where they are few enough to have come along.
+    `samples` holds the file's bytes where they are few enough to have come along; `missed` counts runs at a rate that
+    began an interval late or more.
     """
 
     count: int
@@ -92,6 +93,7 @@ class InvokeTimed:
     cpu_time_ns: int
     wall_time_ns: int
     started_unix_ns: int
+    missed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,13 @@ class Agent(Protocol):
     def open(self, request: OpenRequest) -> OpenedChild:
         """Start a child with its model allocated."""
 
-    def invoke_count(self, child: int, count: int, timeout_s: float) -> InvokeTimed:
-        """Time exactly `count` runs."""
+    def invoke_count(self, child: int, count: int, timeout_s: float, rate_hz: float | None = None) -> InvokeTimed:
+        """Time exactly `count` runs, back to back or at a rate."""
 
-    def invoke_for(self, child: int, duration_s: float, min_count: int, timeout_s: float) -> InvokeTimed:
-        """Time runs for `duration_s`, and at least `min_count`."""
+    def invoke_for(
+        self, child: int, duration_s: float, min_count: int, timeout_s: float, rate_hz: float | None = None
+    ) -> InvokeTimed:
+        """Time runs for `duration_s`, and at least `min_count`, back to back or at a rate."""
 
     def invoke_data(self, request: DataRequest, progress: Progress | None = None) -> InvokeData:
         """Run over samples and keep the outputs; `progress` gets samples done and in all."""
@@ -205,18 +209,21 @@ class LinuxAgent:
         }
         return _opened(self._wire.call("open", params, request.timeout_s + _SLACK_S))
 
-    def invoke_count(self, child: int, count: int, timeout_s: float) -> InvokeTimed:
+    def invoke_count(self, child: int, count: int, timeout_s: float, rate_hz: float | None = None) -> InvokeTimed:
         """See `Agent`."""
-        params = {"child": child, "count": count, "timeout_s": timeout_s}
+        params = {"child": child, "count": count, "interval_ns": _interval_ns(rate_hz), "timeout_s": timeout_s}
         return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
 
-    def invoke_for(self, child: int, duration_s: float, min_count: int, timeout_s: float) -> InvokeTimed:
+    def invoke_for(
+        self, child: int, duration_s: float, min_count: int, timeout_s: float, rate_hz: float | None = None
+    ) -> InvokeTimed:
         """See `Agent`."""
         params = {
             "child": child,
             "duration_ns": seconds_to_ns(duration_s),
             "min_count": min_count,
             "max_count": None,
+            "interval_ns": _interval_ns(rate_hz),
             "timeout_s": timeout_s,
         }
         return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
@@ -297,6 +304,10 @@ def _resident(item: Mapping[str, Any]) -> Resident:
     return Resident(item["rss_bytes"], item["anonymous_bytes"], item["file_backed_bytes"])
 
 
+def _interval_ns(rate_hz: float | None) -> int | None:
+    return None if rate_hz is None else seconds_to_ns(1 / rate_hz)
+
+
 def _timed(got: Mapping[str, Any]) -> InvokeTimed:
     return InvokeTimed(
         count=got["count"],
@@ -306,4 +317,5 @@ def _timed(got: Mapping[str, Any]) -> InvokeTimed:
         cpu_time_ns=got["cpu_time_ns"],
         wall_time_ns=got["wall_time_ns"],
         started_unix_ns=got["started_unix_ns"],
+        missed=got["missed"],
     )

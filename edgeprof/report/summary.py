@@ -153,7 +153,8 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     samples = sum(len(launch.latency_ns) for run in runs for launch in run.launches)
     runtimes = sorted({f"{r.runtime.name} {r.runtime.version} ({r.runtime.delegate})" for r in runs if r.runtime})
     count = "-".join(map(str, sorted({launches[0], launches[-1]})))
-    turns = "in turns" if first.group else "back-to-back"
+    pace = "back-to-back" if first.plan.rate_hz is None else f"{first.plan.rate_hz:g} Hz"
+    turns = f"{pace}, in turns" if first.group else pace
     accuracy = next((run.accuracy for run in runs if run.accuracy), None)
     where = f"{first.plan.accelerator.upper()} only, {turns}"
     if first.plan.clock == CLOCK_INSTRUCTIONS:

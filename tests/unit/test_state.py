@@ -64,5 +64,5 @@ def test_warnings_name_others_and_clocks_that_fell():
     fell = [State(60_000, 600_000, khz, 0.0) for khz in (2_400_000, 2_400_000, 1_500_000)]
 
     assert [w.code for w in conditions._state([busy, busy])] == ["other_load"]
-    assert [w.text for w in conditions._state(fell)][0].startswith("the fastest core ran at 1500 to 2400 MHz")
+    assert conditions._state(fell)[0].text.startswith("the fastest core ran at 1500 to 2400 MHz")
     assert conditions._state([None, State(None, None, None, None)]) == []

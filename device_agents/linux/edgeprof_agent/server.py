@@ -166,11 +166,12 @@ class Server:
         duration_ns = checks.optional_whole(params, "duration_ns", 0, _MOST_NS)
         if (count is None) == (duration_ns is None):
             raise AgentError("bad_request", "give `count` or `duration_ns`, and not both")
+        interval_ns = checks.optional_whole(params, "interval_ns", 1, _MOST_NS)
         if count is not None:
-            return {"count": count}
+            return {"count": count, "interval_ns": interval_ns}
         least = checks.optional_whole(params, "min_count", 1, MAX_COUNT) or 1
         most = checks.optional_whole(params, "max_count", least, MAX_COUNT) or MAX_COUNT
-        return {"duration_ns": duration_ns, "min_count": least, "max_count": most}
+        return {"duration_ns": duration_ns, "min_count": least, "max_count": most, "interval_ns": interval_ns}
 
     def _snapshot(self, _number: object, params: dict) -> dict:
         return self._child(params).snapshot()

@@ -64,6 +64,32 @@ def run_for(invoke: object, args: tuple, duration_ns: int, least: int, most: int
     return times[:count], 0
 
 
+def run_paced(invoke: object, args: tuple, interval_ns: int, count: int) -> tuple:
+    """Call `invoke(*args)` `count` times, one each `interval_ns`, and measure each from when it was due.
+
+    A run that is late delays the next, which is measured from its own due time all the same: what waits in a queue is
+    part of the latency that a user sees.
+
+    Returns:
+        As `run_count`, and how many began a whole interval late or more.
+    """
+    clock, sleep = time.perf_counter_ns, time.sleep
+    times, missed = array("q", bytes(8 * count)), 0
+    first = clock()
+    for index in range(count):
+        due = first + index * interval_ns
+        early = due - clock()
+        if early > 0:
+            sleep(early / 1e9)
+        elif -early >= interval_ns:
+            missed += 1
+        status = invoke(*args)
+        times[index] = clock() - due
+        if status:
+            return times[: index + 1], status, missed
+    return times, 0, missed
+
+
 def timed(invoke: object, args: tuple, params: dict) -> tuple:
     """Run as an `invoke` request asks, without garbage collection.
 
@@ -73,15 +99,16 @@ def timed(invoke: object, args: tuple, params: dict) -> tuple:
     Raises:
         AgentError: `bad_request`: neither or both of `count` and `duration_ns`, or out of range.
     """
-    run, numbers = _plan(params)
+    run, numbers = _paced(params) if params.get("interval_ns") else _plan(params)
     gc.collect()
     gc.disable()
     about = {"started_unix_ns": time.time_ns(), "started_monotonic_ns": time.clock_gettime_ns(time.CLOCK_MONOTONIC)}
     wall, cpu = time.perf_counter_ns(), time.process_time_ns()
-    times, status = run(invoke, args, *numbers)
+    times, status, *missed = run(invoke, args, *numbers)
     about["cpu_time_ns"] = time.process_time_ns() - cpu
     about["wall_time_ns"] = time.perf_counter_ns() - wall
     gc.enable()
+    about["missed"] = missed[0] if missed else 0
     return times, status, about
 
 
@@ -109,6 +136,15 @@ def _plan(params: dict) -> tuple:
     least = _between("min_count", params.get("min_count") or 1, 1, MAX_COUNT)
     most = _between("max_count", params.get("max_count") or MAX_COUNT, least, MAX_COUNT)
     return run_for, (_between("duration_ns", duration, 0, 1 << 62), least, most)
+
+
+def _paced(params: dict) -> tuple:
+    interval = _between("interval_ns", params["interval_ns"], 1, 1 << 62)
+    if params.get("count") is not None:
+        return run_paced, (interval, _between("count", params["count"], 1, MAX_COUNT))
+    least = _between("min_count", params.get("min_count") or 1, 1, MAX_COUNT)
+    duration = _between("duration_ns", params.get("duration_ns"), 0, 1 << 62)
+    return run_paced, (interval, min(MAX_COUNT, max(least, duration // interval)))
 
 
 def _between(name: str, value: object, low: int, high: int) -> int:

@@ -57,6 +57,35 @@ def test_the_inline_samples_are_the_file(either: Agent, selftest: Path):
     assert before["monotonic_ns"] < done["started_monotonic_ns"] < after["monotonic_ns"]
 
 
+def test_runs_at_a_rate_begin_when_they_are_due(either: Agent, selftest: Path):
+    child = either.open(selftest)["child"]
+
+    done = either.time(child, 20, interval_ns=5_000_000)
+
+    assert done["count"] == 20
+    assert done["wall_time_ns"] >= 19 * 5_000_000
+
+
+def test_a_rate_that_is_too_high_is_counted_and_what_waits_is_in_the_latency(either: Agent, selftest: Path):
+    child = either.open(selftest)["child"]
+
+    done = either.time(child, 200, interval_ns=1)
+
+    latencies = array.array("q", base64.b64decode(done["samples"]))
+    assert done["missed"] == 199
+    assert list(latencies) == sorted(latencies)
+    assert latencies[-1] > latencies[0]
+    assert either.refusal("invoke", child=child, count=1, interval_ns=0, timeout_s=1).code == "bad_request"
+
+
+def test_a_rate_for_a_while_makes_as_many_runs_as_fit(either: Agent, selftest: Path):
+    child = either.open(selftest)["child"]
+    params = {"child": child, "interval_ns": 1_000_000, "timeout_s": 30}
+
+    assert either.call("invoke", duration_ns=30_000_000, min_count=1, **params)["count"] == 30
+    assert either.call("invoke", duration_ns=0, min_count=7, **params)["count"] == 7
+
+
 def test_many_latencies_come_as_a_file_alone(either: Agent, selftest: Path):
     child = either.open(selftest)["child"]
 

@@ -89,6 +89,7 @@ class RunPlan:
         launch_s: Length of the timed part of a launch where `runs` is `None`.
         min_runs: At least so many timed runs in a launch, whatever they take.
         rate_hz: Timed runs a second, each measured from when it was due; `None` for back to back.
+        sustained_s: Length of a long run after the launches, or `None`.
         warmup_s: Warm-up lasts at least this long …
         warmup_runs: … and at least so many runs, until two windows agree (see docs/measurement.md).
         threads: Threads the runtime may use.
@@ -106,6 +107,7 @@ class RunPlan:
     launch_s: float = 0.5
     min_runs: int = 64
     rate_hz: float | None = None
+    sustained_s: float | None = None
     warmup_s: float = 0.2
     warmup_runs: int = 5
     threads: int = 1
@@ -207,6 +209,27 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class SustainedWindow:
+    """A second of a run that goes on for minutes.
+
+    Attributes:
+        start_s: When it began, from the beginning of the first.
+        runs: Runs in it.
+        median_ns: Median latency.
+        p90_ns: 90th percentile of latency.
+        temp_mc: Highest temperature of any zone, or `None`.
+        freq_khz_high: Highest clock of any core, or `None`.
+    """
+
+    start_s: float
+    runs: int
+    median_ns: float
+    p90_ns: float
+    temp_mc: int | None
+    freq_khz_high: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenCheck:
     """The board's outputs on the golden inputs, against the host's.
 
@@ -291,6 +314,7 @@ class RunResult:
         launches: The launches that finished, in order.
         memory: Repeats of the memory run; empty where not measured.
         states: How the board did in each launch, in their order; empty or `None` where nobody watched.
+        sustained: A long run, second by second; empty if nobody asked.
         golden: The check before the first timed run, or `None` where there was nothing to check against.
         accuracy: On the evaluation set, or `None`.
         not_measured: Pairs of metric and reason code.
@@ -312,6 +336,7 @@ class RunResult:
     launches: tuple[RawLaunch, ...] = ()
     memory: tuple[Memory, ...] = ()
     states: tuple[State | None, ...] = ()
+    sustained: tuple[SustainedWindow, ...] = ()
     golden: GoldenCheck | None = None
     accuracy: Accuracy | None = None
     not_measured: tuple[tuple[str, str], ...] = ()

@@ -121,6 +121,7 @@ def _unit_for(value: float, units: tuple[tuple[int, str], ...]) -> tuple[int, st
 
 
 _BY_ENDING: dict[str, Callable[[float], str]] = {
+    "_s": clock,
     "_ns": duration,
     "_instructions": instructions,
     "_bytes": size,

@@ -56,6 +56,10 @@ Rate = Annotated[
     float | None,
     typer.Option("--rate", metavar="HZ", help="So many runs a second, each timed from when it was due; not saturated."),
 ]
+Sustained = Annotated[
+    float | None,
+    typer.Option("--sustained", metavar="MINUTES", help="Then run so long on end: latency and heat over time."),
+]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
@@ -77,6 +81,7 @@ def profile(
     precision: Precision = 0.05,
     runs: Runs = None,
     rate: Rate = None,
+    sustained: Sustained = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
@@ -104,7 +109,15 @@ def profile(
     from edgeprof.remote import SetupOptions
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
-    plan = RunPlan(precision_ratio=precision, runs=runs, rate_hz=rate, runtime=runtime or "auto", timeout_s=timeout_s)
+    long_s = None if sustained is None else 60 * sustained
+    plan = RunPlan(
+        precision_ratio=precision,
+        runs=runs,
+        rate_hz=rate,
+        sustained_s=long_s,
+        runtime=runtime or "auto",
+        timeout_s=timeout_s,
+    )
     setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
     request = ProfileRequest(
         (),

@@ -72,15 +72,15 @@ class LiveLaunch:
         self._turns = turns
         self._timed: list[InvokeTimed] = []
         self._samples: list[tuple[int, ...]] = []
-        self._child = board.agent.open(_request(board, cell))
-        self._first_ns = _samples(board, board.agent.invoke_count(self._child.child, 1, cell.plan.timeout_s))[0]
+        self._child = board.agent.open(open_request(board, cell))
+        self._first_ns = samples_of(board, board.agent.invoke_count(self._child.child, 1, cell.plan.timeout_s))[0]
         self._windows, self._steady = _warm_up(board, self._child, cell.plan)
 
     def take_turn(self) -> None:
         """Run one turn's share of the timed runs."""
         done = self._turn()
         self._timed.append(done)
-        self._samples.append(_samples(self._board, done))
+        self._samples.append(samples_of(self._board, done))
 
     def end(self) -> Observed:
         """End the process and return what it showed."""
@@ -127,7 +127,7 @@ def turns(plan: RunPlan, cells: int) -> int:
 def measure_memory(board: Board, cell: Cell) -> Memory:
     """Return the memory of a fresh process that runs the model and nothing else."""
     agent = board.agent
-    child = agent.open(_request(board, cell))
+    child = agent.open(open_request(board, cell))
     agent.invoke_count(child.child, _MEMORY_RUNS, cell.plan.timeout_s)
     after = agent.snapshot(child.child)
     agent.close(child.child, acknowledged=True)
@@ -148,7 +148,7 @@ def run_samples(
 ) -> bytes:
     """Return the raw outputs of `count` samples, each run from a fresh state in one process."""
     agent = board.agent
-    child = agent.open(_request(board, cell))
+    child = agent.open(open_request(board, cell))
     # A whole set may take long on a slow board: the limit is per launch, so it grows with the samples.
     limit_s = cell.plan.timeout_s * max(1, count // 100)
     done = agent.invoke_data(DataRequest(child.child, inputs_sha256, count, cell.stateful, limit_s), progress)
@@ -157,7 +157,8 @@ def run_samples(
     return outputs
 
 
-def _request(board: Board, cell: Cell) -> OpenRequest:
+def open_request(board: Board, cell: Cell) -> OpenRequest:
+    """Return how a cell's process is to be started."""
     return OpenRequest(
         runtime=board.prepared.package.folder,
         model_sha256=cell.sha256,
@@ -173,7 +174,7 @@ def _warm_up(board: Board, child: OpenedChild, plan: RunPlan) -> tuple[list[tupl
     windows: list[tuple[int, ...]] = []
     while len(windows) < MAX_WINDOWS and not is_steady(windows):
         done = board.agent.invoke_for(child.child, plan.warmup_s / 2, plan.warmup_runs, plan.timeout_s)
-        windows.append(_samples(board, done))
+        windows.append(samples_of(board, done))
     return windows, is_steady(windows)
 
 
@@ -187,7 +188,8 @@ def _start_up(child: OpenedChild, first_ns: int) -> StartUp:
     )
 
 
-def _samples(board: Board, done: InvokeTimed) -> tuple[int, ...]:
+def samples_of(board: Board, done: InvokeTimed) -> tuple[int, ...]:
+    """Return timed runs in nanoseconds, from the answer or from the board's file."""
     values = array("q")
     values.frombytes(board.pull(done.file, done.sha256) if done.samples is None else done.samples)
     if sys.byteorder == "big":

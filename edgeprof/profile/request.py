@@ -91,22 +91,17 @@ def check(request: ProfileRequest) -> None:
     Raises:
         UsageError: A number is out of its range, or the runtime is unknown; the message says which.
     """
-    if request.launches is not None:
-        _in_range("--launches", request.launches, 1, 1000)
-    if not 0 < request.margin_ratio < 1:
-        raise UsageError(f"--margin {request.margin_ratio:g} is out of range", "a share such as 0.02, for 2 %")
-    precision = request.plan.precision_ratio
-    if not 0 < precision < 1:
-        raise UsageError(f"--precision {precision:g} is out of range", "a share such as 0.05, for 5 %")
+    plan = request.plan
+    _in_range("--launches", request.launches, 1, 1000)
+    _in_range("--runs", plan.runs, 1, MOST_RUNS)
+    _in_range("--rate", plan.rate_hz, 0.01, 10_000)
+    _in_range("--sustained", plan.sustained_s and plan.sustained_s / 60, 0.02, 1440)
+    _in_range("--margin", request.margin_ratio, 0.0001, 1)
+    _in_range("--precision", plan.precision_ratio, 0.0001, 1)
     cells = len(request.cells())
     if request.verdict_only and request.artifacts and cells != 2:
         hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
         raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
-    rate_hz = request.plan.rate_hz
-    if rate_hz is not None and not 0.01 <= rate_hz <= 10_000:
-        raise UsageError(f"--rate {rate_hz:g} is out of range", "runs a second, from 0.01 to 10 000")
-    if request.plan.runs is not None:
-        _in_range("--runs", request.plan.runs, 1, MOST_RUNS)
     if request.setup.runtime not in (None, *RUNTIMES):
         hint = did_you_mean(request.setup.runtime, RUNTIMES) + f"known runtimes: {', '.join(RUNTIMES)}"
         raise UsageError(f"unknown runtime: `{request.setup.runtime}`", hint)
@@ -172,6 +167,10 @@ def _cluster(text: str, cpus: Sequence[tuple[int, int | None]], device: str) -> 
     return tuple(index for index, rank in cpus if rank == wanted)
 
 
-def _in_range(option: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{option} {value} is out of range", f"from {low} to {high:,}".replace(",", " "))
+def _in_range(option: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"{option} {value:.12g} is out of range", f"from {low:g} to {_grouped(high)}")
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,}".replace(",", " ")

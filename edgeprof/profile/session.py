@@ -17,7 +17,8 @@ from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.state import Watcher, Window
-from edgeprof.records import RunResult
+from edgeprof.profile.sustained import measure_sustained
+from edgeprof.records import CLOCK_WALL, RunResult
 from edgeprof.remote import Board, connect_board
 from edgeprof.stats import verdicts
 from edgeprof.store import Store
@@ -88,7 +89,7 @@ class _Session:
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
-        for step in (self._memory, self._accuracy):
+        for step in (self._sustained, self._memory, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board)
@@ -210,6 +211,17 @@ class _Session:
         look = next(look for look in cell.run.plan.looks if look > index)
         done = index * len(self._cells) + self._cells.index(cell) + 1
         self._watch.launched(cell.run, done, look * len(self._cells))
+
+    def _sustained(self, board: Board, cell: LiveCell) -> None:
+        seconds = cell.run.plan.sustained_s
+        if seconds is None or cell.run.plan.clock != CLOCK_WALL:
+            return
+        name, what = self._device.name, f"{cell.title()}: sustained"
+        windows = measure_sustained(
+            board, cell.cell, seconds, lambda done, total: self._watch.progress(name, what, done, total)
+        )
+        cell.run = replace(cell.run, sustained=windows)
+        self._store.save_run(cell.run)
 
     def _memory(self, board: Board, cell: LiveCell) -> None:
         if self._request.verdict_only:

@@ -93,6 +93,7 @@ class InvokeTimed:
     cpu_time_ns: int
     wall_time_ns: int
     started_unix_ns: int
+    started_monotonic_ns: int
     missed: int
 
 
@@ -158,9 +159,15 @@ class Agent(Protocol):
         """Time exactly `count` runs, back to back or at a rate."""
 
     def invoke_for(
-        self, child: int, duration_s: float, min_count: int, timeout_s: float, rate_hz: float | None = None
+        self,
+        child: int,
+        duration_s: float,
+        min_count: int,
+        timeout_s: float,
+        rate_hz: float | None = None,
+        most_samples: int | None = None,
     ) -> InvokeTimed:
-        """Time runs for `duration_s`, and at least `min_count`, back to back or at a rate."""
+        """Time runs for `duration_s`, and at least `min_count`, back to back or at a rate; keep all, or so many."""
 
     def invoke_data(self, request: DataRequest, progress: Progress | None = None) -> InvokeData:
         """Run over samples and keep the outputs; `progress` gets samples done and in all."""
@@ -215,7 +222,13 @@ class LinuxAgent:
         return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
 
     def invoke_for(
-        self, child: int, duration_s: float, min_count: int, timeout_s: float, rate_hz: float | None = None
+        self,
+        child: int,
+        duration_s: float,
+        min_count: int,
+        timeout_s: float,
+        rate_hz: float | None = None,
+        most_samples: int | None = None,
     ) -> InvokeTimed:
         """See `Agent`."""
         params = {
@@ -224,6 +237,7 @@ class LinuxAgent:
             "min_count": min_count,
             "max_count": None,
             "interval_ns": _interval_ns(rate_hz),
+            "most_samples": most_samples,
             "timeout_s": timeout_s,
         }
         return _timed(self._wire.call("invoke", params, timeout_s + _SLACK_S))
@@ -317,5 +331,6 @@ def _timed(got: Mapping[str, Any]) -> InvokeTimed:
         cpu_time_ns=got["cpu_time_ns"],
         wall_time_ns=got["wall_time_ns"],
         started_unix_ns=got["started_unix_ns"],
+        started_monotonic_ns=got["started_monotonic_ns"],
         missed=got["missed"],
     )

@@ -15,7 +15,7 @@ from edgeprof.records import (
     RunResult,
     TensorSpec,
 )
-from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats import latency_estimates, over_launches, start_up_estimates, sustained_estimates
 from edgeprof.store import RunRow
 
 SCHEMA = 1
@@ -37,6 +37,7 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
     return (
         *latency_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),
+        *sustained_estimates(run.sustained),
         *_memory(run),
         *_accuracy(run),
     )
@@ -60,6 +61,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "environment": dict(run.environment),
         "metrics": [_fields(estimate) for estimate in estimates(run)],
         "states": [None if state is None else _fields(state) for state in run.states],
+        "sustained": [_fields(window) for window in run.sustained],
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }

@@ -10,7 +10,7 @@ from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
 from edgeprof.report.document import comparison_item, document, estimates, run_item
 from edgeprof.report.text import console, plain, table, write
-from edgeprof.stats import is_narrow, latency_estimates
+from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
 if TYPE_CHECKING:
     from edgeprof.profile import Outcome
@@ -37,6 +37,9 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
+        for run in shown:
+            if run.sustained:
+                out.print(plain(sustained(run, shown)))
         for found in outcome.comparisons:
             out.print(plain(verdict(found, shown)))
         print_warnings(shown)
@@ -163,6 +166,28 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     if accuracy:
         text += f"; accuracy on {accuracy.n_samples} samples, run on the device"
     console().print(plain(text))
+
+
+def sustained(run: RunResult, runs: Sequence[RunResult]) -> str:
+    """Return a long run as a sentence and a line of bars: what became of latency and temperature."""
+    first, last, slow = sustained_estimates(run.sustained)
+    change = units.change((last.point or 0) / (first.point or 1))
+    parts = [f"{units.duration(first.point)} at first, {units.duration(last.point)} at the end ({change})"]
+    parts.append("never 10 % slower" if slow.point is None else f"10 % slower from {units.clock(slow.point)} on")
+    temps = [window.temp_mc for window in run.sustained if window.temp_mc is not None]
+    if temps:
+        parts.append(f"{temps[0] / 1000:.0f} → {temps[-1] / 1000:.0f} °C")
+    length = units.clock(run.plan.sustained_s or 0)
+    return f"{_cell(run, runs)} for {length}: {'; '.join(parts)}  {bars([w.median_ns for w in run.sustained])}"
+
+
+def bars(values: Sequence[float], width: int = 40) -> str:
+    """Return values as a line of at most `width` bars, from 0 to the highest; each bar is the mean of its share."""
+    count = min(width, len(values))
+    shares = [values[len(values) * i // count : len(values) * (i + 1) // count] for i in range(count)]
+    means = [sum(share) / len(share) for share in shares]
+    top = max(means, default=0) or 1
+    return "".join("▁▂▃▄▅▆▇█"[min(7, int(8 * mean / top))] for mean in means)
 
 
 def _why_so_many(runs: Sequence[RunResult]) -> str:

@@ -2,6 +2,7 @@
 
 from edgeprof.stats.comparisons import MARGIN_RATIO, Compared, compare, verdicts
 from edgeprof.stats.estimates import CONFIDENCE, is_narrow, latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.sustained import sustained_estimates
 
 __all__ = [
     "CONFIDENCE",
@@ -12,5 +13,6 @@ __all__ = [
     "latency_estimates",
     "over_launches",
     "start_up_estimates",
+    "sustained_estimates",
     "verdicts",
 ]

@@ -32,7 +32,7 @@ def test_people_read_a_sentence(cli):
 
     assert done.code == 0, done.err
     assert "the same against itself: " in done.out
-    assert "CPU only, in turns" in done.out
+    assert "CPU only, back-to-back, in turns" in done.out
     assert "peak RSS" not in done.out
 
 

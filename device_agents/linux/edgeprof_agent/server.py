@@ -167,11 +167,12 @@ class Server:
         if (count is None) == (duration_ns is None):
             raise AgentError("bad_request", "give `count` or `duration_ns`, and not both")
         interval_ns = checks.optional_whole(params, "interval_ns", 1, _MOST_NS)
+        pace = {"interval_ns": interval_ns, "most_samples": checks.optional_whole(params, "most_samples", 1, MAX_COUNT)}
         if count is not None:
-            return {"count": count, "interval_ns": interval_ns}
+            return dict(pace, count=count)
         least = checks.optional_whole(params, "min_count", 1, MAX_COUNT) or 1
         most = checks.optional_whole(params, "max_count", least, MAX_COUNT) or MAX_COUNT
-        return {"duration_ns": duration_ns, "min_count": least, "max_count": most, "interval_ns": interval_ns}
+        return dict(pace, duration_ns=duration_ns, min_count=least, max_count=most)
 
     def _snapshot(self, _number: object, params: dict) -> dict:
         return self._child(params).snapshot()

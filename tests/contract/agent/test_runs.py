@@ -72,7 +72,7 @@ def test_a_rate_that_is_too_high_is_counted_and_what_waits_is_in_the_latency(eit
     done = either.time(child, 200, interval_ns=1)
 
     latencies = array.array("q", base64.b64decode(done["samples"]))
-    assert done["missed"] == 199
+    assert done["missed"] >= 199
     assert list(latencies) == sorted(latencies)
     assert latencies[-1] > latencies[0]
     assert either.refusal("invoke", child=child, count=1, interval_ns=0, timeout_s=1).code == "bad_request"

@@ -71,6 +71,11 @@ def percent(ratio: float | None) -> str:
     return "not measured" if ratio is None else f"{ratio * 100:.1f} %"
 
 
+def change(ratio: float) -> str:
+    """Return a relative difference with its sign, such as `+31 %`."""
+    return f"{ratio * 100:+.0f} %".replace("-", "−")
+
+
 def points(value: float | None) -> str:
     """Return a difference in percentage points with its sign, such as `−0.4 pp`."""
     if value is None:

@@ -10,6 +10,7 @@ _ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
 CODES: dict[str, tuple[str, ...]] = {
     "artifact": (),
     "calibration_range": _ACCURACY,
+    "coarse_profiler": ("ops",),
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,
@@ -17,6 +18,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "no_warm_up": _LATENCY,
     "invented_sensors": (),
     "other_load": _WALL,
+    "per_op_failed": ("ops",),
     "preempted": _WALL,
     "powersave_governor": _WALL,
     "proot": _WALL,

@@ -60,7 +60,7 @@ def read_model(path: Path) -> ModelFile:
 
 
 def parse(path: Path, read: Callable[[bytes], Parsed]) -> Parsed:
-    """Return what `read` makes of the bytes of the file at `path`; whatever broken bytes make it raise is a `ModelError`.
+    """Return what `read` makes of a file's bytes; whatever broken bytes make it raise becomes a `ModelError`.
 
     Raises:
         ModelError: The file is missing, empty, cut short or no `.tflite` file.

@@ -15,8 +15,34 @@ from edgeprof.analysis.graph import Operator
 
 _BINARY = frozenset({"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW", "PRELU"})
 _UNARY = frozenset(
-    "ABS CEIL ELU EXP FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC NEG RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1 ROUND RSQRT"
-    " SIN COS SIGN SQRT SQUARE TANH QUANTIZE DEQUANTIZE CAST".split()
+    {
+        "ABS",
+        "CEIL",
+        "ELU",
+        "EXP",
+        "FLOOR",
+        "GELU",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LOG",
+        "LOGISTIC",
+        "NEG",
+        "RELU",
+        "RELU6",
+        "RELU_N1_TO_1",
+        "RELU_0_TO_1",
+        "ROUND",
+        "RSQRT",
+        "SIN",
+        "COS",
+        "SIGN",
+        "SQRT",
+        "SQUARE",
+        "TANH",
+        "QUANTIZE",
+        "DEQUANTIZE",
+        "CAST",
+    }
 )
 # The first words of a kernel's name, and the operators that it may be the work of.
 _MAKES: dict[str, frozenset[str]] = {
@@ -85,12 +111,41 @@ _MAKES: dict[str, frozenset[str]] = {
 }
 # Kernels that may also be nobody's: layouts, types and ranges changed on the way to another kernel.
 _HELPERS = frozenset(
-    {"Clamp", "Convert", "Copy", "Fuse Dims", "Slice", "Split Dims", "Static Expand Dims", "Static Reshape", "Transpose"}
+    {
+        "Clamp",
+        "Convert",
+        "Copy",
+        "Fuse Dims",
+        "Slice",
+        "Split Dims",
+        "Static Expand Dims",
+        "Static Reshape",
+        "Transpose",
+    }
 )
 # Operators that may leave no kernel: fused into a neighbour, computed beforehand, or made of helpers only.
 _SILENT = frozenset(
-    "ASSIGN_VARIABLE CALL_ONCE CONCATENATION DENSIFY DEQUANTIZE EXPAND_DIMS PACK PAD READ_VARIABLE RELU RELU6"
-    " RELU_0_TO_1 RELU_N1_TO_1 RESHAPE SPLIT SPLIT_V SQUEEZE UNPACK VAR_HANDLE".split()
+    {
+        "ASSIGN_VARIABLE",
+        "CALL_ONCE",
+        "CONCATENATION",
+        "DENSIFY",
+        "DEQUANTIZE",
+        "EXPAND_DIMS",
+        "PACK",
+        "PAD",
+        "READ_VARIABLE",
+        "RELU",
+        "RELU6",
+        "RELU_0_TO_1",
+        "RELU_N1_TO_1",
+        "RESHAPE",
+        "SPLIT",
+        "SPLIT_V",
+        "SQUEEZE",
+        "UNPACK",
+        "VAR_HANDLE",
+    }
 )
 
 
@@ -144,9 +199,9 @@ def _groups(seen: Sequence[Seen]) -> list[range]:
 
 
 def _possible(operators: Sequence[Operator], nodes: Sequence[int | None], group: range) -> list[int]:
-    """Return the operators that a delegate's part may hold: none that runs elsewhere, and none that the flow of data forbids.
+    """Return the operators that one part may hold: none that ran by itself, and none that the flow of data forbids.
 
-    What runs here needs nothing of what runs later, and nothing that ran earlier needs it.
+    What ran here needs nothing of what ran later, and nothing that ran earlier needs it.
     """
     earlier = {node for node in nodes[: group.start] if node is not None}
     later = {node for node in nodes[group.stop :] if node is not None}

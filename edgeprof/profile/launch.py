@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeprof.records import Memory, RawLaunch, RunPlan, RuntimeInfo, StartUp
-from edgeprof.remote import Board, DataRequest, InvokeTimed, OpenedChild, OpenRequest
+from edgeprof.remote import Board, DataRequest, InvokePerOp, InvokeTimed, OpenedChild, OpenRequest
 from edgeprof.stats.steady import MAX_WINDOWS, is_steady
 from edgeprof.units import ns_to_seconds
 
@@ -62,12 +62,12 @@ def measure_launch(board: Board, cell: Cell, index: int) -> Observed:
         LinkLost: The way is gone; the board keeps what it wrote until its next agent is asked.
     """
     agent, plan = board.agent, cell.plan
-    child = agent.open(_request(board, cell))
+    child = agent.open(child_request(board, cell))
     first = agent.invoke_count(child.child, 1, plan.timeout_s)
-    first_ns = _samples(board, first)[0]
+    first_ns = int64s(board, first)[0]
     windows, steady = _warm_up(board, child, plan)
     timed = _timed(board, child, plan, _latest(windows, first_ns))
-    samples = _samples(board, timed)
+    samples = int64s(board, timed)
     switches = agent.snapshot(child.child).involuntary_switches
     agent.close(child.child, acknowledged=True)
     launch = RawLaunch(
@@ -85,7 +85,7 @@ def measure_launch(board: Board, cell: Cell, index: int) -> Observed:
 def measure_memory(board: Board, cell: Cell) -> Memory:
     """Return the memory of a fresh process that runs the model and nothing else."""
     agent = board.agent
-    child = agent.open(_request(board, cell))
+    child = agent.open(child_request(board, cell))
     agent.invoke_count(child.child, _MEMORY_RUNS, cell.plan.timeout_s)
     after = agent.snapshot(child.child)
     agent.close(child.child, acknowledged=True)
@@ -106,7 +106,7 @@ def run_samples(
 ) -> bytes:
     """Return the raw outputs of `count` samples, each run from a fresh state in one process."""
     agent = board.agent
-    child = agent.open(_request(board, cell))
+    child = agent.open(child_request(board, cell))
     # A whole set may take long on a slow board: the limit is per launch, so it grows with the samples.
     limit_s = cell.plan.timeout_s * max(1, count // 100)
     done = agent.invoke_data(DataRequest(child.child, inputs_sha256, count, cell.stateful, limit_s), progress)
@@ -115,7 +115,8 @@ def run_samples(
     return outputs
 
 
-def _request(board: Board, cell: Cell) -> OpenRequest:
+def child_request(board: Board, cell: Cell, *, per_op: bool = False) -> OpenRequest:
+    """Return what to open for a cell; with `per_op`, under the runtime's profiler."""
     return OpenRequest(
         runtime=board.prepared.package.folder,
         model_sha256=cell.sha256,
@@ -123,6 +124,7 @@ def _request(board: Board, cell: Cell) -> OpenRequest:
         cpus=cell.cpus,
         input_sha256=cell.input_sha256,
         timeout_s=cell.plan.timeout_s,
+        per_op=per_op,
     )
 
 
@@ -131,7 +133,7 @@ def _warm_up(board: Board, child: OpenedChild, plan: RunPlan) -> tuple[list[tupl
     windows: list[tuple[int, ...]] = []
     while len(windows) < MAX_WINDOWS and not is_steady(windows):
         done = board.agent.invoke_for(child.child, plan.warmup_s / 2, plan.warmup_runs, plan.timeout_s)
-        windows.append(_samples(board, done))
+        windows.append(int64s(board, done))
     return windows, is_steady(windows)
 
 
@@ -157,7 +159,8 @@ def _start_up(child: OpenedChild, first_ns: int) -> StartUp:
     )
 
 
-def _samples(board: Board, done: InvokeTimed) -> tuple[int, ...]:
+def int64s(board: Board, done: InvokeTimed | InvokePerOp) -> tuple[int, ...]:
+    """Return the durations that a request left on the board, in nanoseconds of its clock."""
     values = array("q")
     values.frombytes(board.pull(done.file, done.sha256) if done.samples is None else done.samples)
     if sys.byteorder == "big":

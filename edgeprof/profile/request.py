@@ -35,6 +35,7 @@ class ProfileRequest:
         failures: What could not be made on the host.
         reconnect_s: How long to try to get a board back after its link was lost.
         launches: How many the user asked for, or `None` for the usual number on each board.
+        per_op: Time by operator too.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -48,6 +49,7 @@ class ProfileRequest:
     failures: tuple[Failure, ...] = ()
     reconnect_s: float = 30.0
     launches: int | None = None
+    per_op: bool = False
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""

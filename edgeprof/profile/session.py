@@ -13,6 +13,7 @@ from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
 from edgeprof.profile.launch import Cell, measure_launch, measure_memory
 from edgeprof.profile.outcome import Failure, Outcome, Watch
+from edgeprof.profile.per_op import measure_per_op
 from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
 from edgeprof.records import RunResult
 from edgeprof.remote import Board, connect_board
@@ -81,6 +82,8 @@ class _Session:
         self._launches(board)
         for cell in self._alive():
             self._try(cell, board, lambda c: self._memory(board, c))
+        for cell in self._alive() if self._request.per_op else ():
+            self._try(cell, board, lambda c: self._per_op(board, c))
         for cell in self._alive():
             self._try(cell, board, lambda c: self._accuracy(board, c))
         self._finish(board)
@@ -154,6 +157,11 @@ class _Session:
         self._watch.say(self._device.name, f"{cell.title()}: memory")
         repeats = tuple(measure_memory(board, cell.cell) for _ in range(MEMORY_REPEATS))
         cell.run = replace(cell.run, memory=repeats)
+        self._store.save_run(cell.run)
+
+    def _per_op(self, board: Board, cell: LiveCell) -> None:
+        self._watch.say(self._device.name, f"{cell.title()}: operators")
+        measure_per_op(board, cell)
         self._store.save_run(cell.run)
 
     def _accuracy(self, board: Board, cell: LiveCell) -> None:

@@ -15,6 +15,7 @@ from edgeprof.records import (
     RunResult,
     TensorSpec,
 )
+from edgeprof.report.ops import per_op_items
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
 from edgeprof.store import RunRow
 
@@ -58,6 +59,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "accelerator": run.plan.accelerator,
         "environment": dict(run.environment),
         "metrics": [_fields(estimate) for estimate in estimates(run)],
+        **per_op_items(run, raw=raw),
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }

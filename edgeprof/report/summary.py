@@ -9,6 +9,7 @@ from rich.table import Table
 from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 from edgeprof.report.document import document, estimates, run_item
+from edgeprof.report.ops import print_costliest
 from edgeprof.report.text import console, plain, table, write
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def print_outcome(
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
+        for run in shown:
+            print_costliest(run, _cell(run, shown))
         print_warnings(shown)
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""

@@ -4,7 +4,6 @@ import struct
 
 import pytest
 
-from edgeprof.remote.pyz import agent_archive
 from tests.contract.agent.client import MODELS, Agent, Refused
 
 
@@ -34,5 +33,3 @@ def test_every_model_gives_events_on_either_runtime(model: str, either: Agent):
     assert done["count"] == 7
     assert len(latency_ns) == 7
     assert events
-    for event, durations_ns in events:
-        print(event, durations_ns)

@@ -14,36 +14,11 @@ from dataclasses import dataclass
 from edgeprof.analysis.graph import Operator
 
 _BINARY = frozenset({"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW", "PRELU"})
-_UNARY = frozenset(
-    {
-        "ABS",
-        "CEIL",
-        "ELU",
-        "EXP",
-        "FLOOR",
-        "GELU",
-        "HARD_SWISH",
-        "LEAKY_RELU",
-        "LOG",
-        "LOGISTIC",
-        "NEG",
-        "RELU",
-        "RELU6",
-        "RELU_N1_TO_1",
-        "RELU_0_TO_1",
-        "ROUND",
-        "RSQRT",
-        "SIN",
-        "COS",
-        "SIGN",
-        "SQRT",
-        "SQUARE",
-        "TANH",
-        "QUANTIZE",
-        "DEQUANTIZE",
-        "CAST",
-    }
-)
+_UNARY = frozenset((
+    "ABS", "CEIL", "ELU", "EXP", "FLOOR", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOG", "LOGISTIC", "NEG", "RELU",
+    "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "ROUND", "RSQRT", "SIN", "COS", "SIGN", "SQRT", "SQUARE", "TANH",
+    "QUANTIZE", "DEQUANTIZE", "CAST",
+))  # fmt: skip
 # The first words of a kernel's name, and the operators that it may be the work of.
 _MAKES: dict[str, frozenset[str]] = {
     "Binary Elementwise": _BINARY,
@@ -110,43 +85,16 @@ _MAKES: dict[str, frozenset[str]] = {
     },
 }
 # Kernels that may also be nobody's: layouts, types and ranges changed on the way to another kernel.
-_HELPERS = frozenset(
-    {
-        "Clamp",
-        "Convert",
-        "Copy",
-        "Fuse Dims",
-        "Slice",
-        "Split Dims",
-        "Static Expand Dims",
-        "Static Reshape",
-        "Transpose",
-    }
-)
+_HELPERS = frozenset((
+    "Clamp", "Convert", "Copy", "Fuse Dims", "Slice", "Split Dims", "Static Expand Dims", "Static Reshape",
+    "Transpose",
+))  # fmt: skip
 # Operators that may leave no kernel: fused into a neighbour, computed beforehand, or made of helpers only.
-_SILENT = frozenset(
-    {
-        "ASSIGN_VARIABLE",
-        "CALL_ONCE",
-        "CONCATENATION",
-        "DENSIFY",
-        "DEQUANTIZE",
-        "EXPAND_DIMS",
-        "PACK",
-        "PAD",
-        "READ_VARIABLE",
-        "RELU",
-        "RELU6",
-        "RELU_0_TO_1",
-        "RELU_N1_TO_1",
-        "RESHAPE",
-        "SPLIT",
-        "SPLIT_V",
-        "SQUEEZE",
-        "UNPACK",
-        "VAR_HANDLE",
-    }
-)
+_SILENT = frozenset((
+    "ASSIGN_VARIABLE", "CALL_ONCE", "CONCATENATION", "DENSIFY", "DEQUANTIZE", "EXPAND_DIMS", "PACK", "PAD",
+    "READ_VARIABLE", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "RESHAPE", "SPLIT", "SPLIT_V", "SQUEEZE",
+    "UNPACK", "VAR_HANDLE",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

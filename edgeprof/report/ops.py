@@ -21,15 +21,18 @@ def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
     found = _shares(run)
     if found is None:
         return {"ops": [], "op_profile": {"name": run.plan.metric, "not_measured": not_measured(run)}}
-    about = {
+    about: dict[str, Any] = {
         "name": run.plan.metric,
         "unprofiled": found.total,
         "profiled": found.profiled,
         "overhead_ratio": found.overhead_ratio,
+        "scale_ratio": found.scale_ratio,
         "n_runs": found.n_runs,
         "n_used": found.n_used,
         "not_measured": None,
     }
+    if raw and run.op_profile:
+        about["runs"] = [run.plan.amount(value) for value in run.op_profile.latency_ns]
     return {"ops": [_item(row, run.plan, raw=raw) for row in found.rows], "op_profile": about}
 
 
@@ -71,7 +74,8 @@ def _shares(run: RunResult) -> OpShares | None:
 def _method(found: OpShares, plan: RunPlan) -> str:
     whole, profiled = (units.quantity(plan.metric, value) for value in (found.total, found.profiled))
     runs = f"{found.n_used} of {found.n_runs} runs under the profiler"
-    return f"{runs}, which costs {units.change(found.overhead_ratio)} ({whole} without, {profiled} with it)"
+    scaled = "" if found.scale_ratio == 1 else f"; times scaled by {found.scale_ratio:.3f} to fit"
+    return f"{runs}, which costs {units.change(found.overhead_ratio)} ({whole} without, {profiled} with it){scaled}"
 
 
 def _table(rows: Sequence[OpShare], plan: RunPlan) -> Table:

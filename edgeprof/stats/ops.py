@@ -33,6 +33,7 @@ class OpShares:
         profiled: The median under the profiler.
         n_runs: Profiled runs.
         n_used: Those behind the figures: the middle half by latency.
+        scale_ratio: What the operators' times were multiplied by to fit into `total`; 1 where they fit.
     """
 
     rows: tuple[OpShare, ...]
@@ -40,6 +41,7 @@ class OpShares:
     profiled: float
     n_runs: int
     n_used: int
+    scale_ratio: float
 
     @property
     def overhead_ratio(self) -> float:
@@ -67,7 +69,7 @@ def op_shares(profile: OpProfile, launches: Sequence[RawLaunch], plan: RunPlan) 
     rows = [_row(op, time, scale, total, plan) for op, time in zip(profile.ops, times, strict=True)]
     rest = _row(None, total - known * scale, 1.0, total, plan)
     profiled = plan.amount(float(np.median(latency)))
-    return OpShares((*rows, rest), plan.amount(total), profiled, len(latency), int(used.sum()))
+    return OpShares((*rows, rest), plan.amount(total), profiled, len(latency), int(used.sum()), scale)
 
 
 def _scale(total: float, profiled: float, known: float) -> float:

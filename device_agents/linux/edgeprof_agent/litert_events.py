@@ -1,7 +1,7 @@
 """LiteRT with its profiler, through the C interface.
 
 Source: google-ai-edge/LiteRT, litert/c/litert_profiler_event.h (7292615: the structure), litert_profiler.h,
-litert/runtime/profiler.cc; checked against ai-edge-litert 2.2.0 and 2.3.0.
+litert/runtime/profiler.cc; tried with ai-edge-litert 2.3.0.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "other_load": _WALL,
     "per_op_failed": ("ops",),
     "preempted": _WALL,
+    "profiler_distorts": ("ops",),
     "powersave_governor": _WALL,
     "proot": _WALL,
     "short_inference": _LATENCY,

@@ -10,6 +10,7 @@ from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import Cell, child_request, int64s
 from edgeprof.records import CLOCK_INSTRUCTIONS, OpProfile, OpTime, RunPlan
 from edgeprof.remote import Board, OpEvent
+from edgeprof.stats import op_shares
 from edgeprof.units import ns_to_seconds, quantity
 
 # As many runs as fit into a second, within these: their middle half is averaged.
@@ -18,6 +19,8 @@ _FEWEST_RUNS, _MOST_RUNS = 12, 100
 _WARM_UP_RUNS = 10
 # From here on what the profiler's clock may lose is a visible part of the whole.
 _COARSE_RATIO = 0.1
+# Operators scaled down by more than this are slowed by the profiler itself.
+_DISTORTED_RATIO = 0.8
 
 
 def measure_per_op(board: Board, cell: LiveCell) -> None:
@@ -36,13 +39,25 @@ def measure_per_op(board: Board, cell: LiveCell) -> None:
         cell.warn("per_op_failed", f"time by operator is not measured: {exc.message}")
         return
     cell.add_ops(profile)
+    _doubts(cell, profile)
+
+
+def _doubts(cell: LiveCell, profile: OpProfile) -> None:
+    """Warn of what the profiler's own clock and cost do to the figures."""
+    plan = cell.run.plan
+    shares = op_shares(profile, cell.run.launches, plan)
+    if shares is None:
+        return
     # A clock of whole microseconds rounds each kernel down: what it loses is missing there and stands in the rest.
-    lost_ns = sum(op.resolution_ns for op in profile.ops if op.runs_ns and op.resolution_ns > 1)
-    if lost_ns > _COARSE_RATIO * typical_ns:
-        plan = cell.run.plan
-        lost, whole = (quantity(plan.metric, plan.amount(value)) for value in (lost_ns, typical_ns))
-        text = f"up to {lost} of {whole} may stand in the rest instead of at their operators"
+    lost = plan.amount(sum(op.resolution_ns for op in profile.ops if op.runs_ns and op.resolution_ns > 1))
+    whole = quantity(plan.metric, shares.total)
+    if lost > _COARSE_RATIO * shares.total:
+        text = f"up to {quantity(plan.metric, lost)} of {whole} may stand in the rest instead of at their operators"
         cell.warn("coarse_profiler", f"the runtime's profiler counts whole microseconds, rounded down: {text}")
+    if shares.scale_ratio < _DISTORTED_RATIO:
+        taken = quantity(plan.metric, shares.total / shares.scale_ratio)
+        text = f"under the profiler the operators alone take {taken}, a whole run without it {whole}"
+        cell.warn("profiler_distorts", f"{text}: their shares are in part the profiler's own cost")
 
 
 def _profiled(board: Board, cell: Cell, operators: tuple[Operator, ...], typical_ns: float) -> OpProfile:

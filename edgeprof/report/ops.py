@@ -91,6 +91,8 @@ def _amount(row: OpShare, plan: RunPlan) -> str:
     """Return a row's amount; as a range where the profiler's clock, which rounds down, leaves a visible one."""
     if row.amount is None:
         return ""
+    if row.op is None and round(row.share_ratio or 0, 9) == 0:
+        return "none left"  # the operators were scaled to fit: how much rest there was is not known
     step = 0.0 if row.op is None else plan.amount(row.op.resolution_ns)
     if step > row.amount:
         return f"< {units.quantity(plan.metric, row.amount + step)}"

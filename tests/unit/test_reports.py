@@ -261,3 +261,13 @@ def test_every_warning_names_metrics_that_exist():
 def test_a_warning_outside_the_list_is_refused():
     with pytest.raises(KeyError):
         warning("made_up", "text")
+
+
+def test_a_rest_that_scaling_left_nothing_of_is_no_measured_zero(capsys):
+    ops = tuple(replace(op, runs_ns=tuple(9 * value for value in op.runs_ns)) for op in OP_PROFILE.ops)
+
+    print_run(replace(RUN, op_profile=replace(OP_PROFILE, ops=ops)), as_json=False)
+
+    out = capsys.readouterr().out
+    assert "times scaled by 0.159 to fit" in out
+    assert "none left" in next(line for line in out.splitlines() if "rest:" in line)

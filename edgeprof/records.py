@@ -230,6 +230,44 @@ class SustainedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class OpTime:
+    """One operator of the graph, or one kernel of a delegate, in the profiled runs.
+
+    Attributes:
+        kernel: What the runtime calls it; `None` for an operator that showed no time of its own: fused, or removed.
+        delegated: A delegate ran it, or has it somewhere in its kernels.
+        node: The operator's place in the file; `None` where it is not certain which operators the kernel stands for.
+        op: The operator's name, such as `CONV_2D`; `None` likewise.
+        shape: Of the operator's first output, or `None`.
+        dtype: Of the operator's first output, or `None`.
+        resolution_ns: The step of the clock behind `runs_ns`.
+        runs_ns: Its duration in each run, by the board's clock; empty without a `kernel`.
+    """
+
+    kernel: str | None
+    delegated: bool
+    node: int | None
+    op: str | None
+    shape: tuple[int, ...] | None
+    dtype: str | None
+    resolution_ns: int
+    runs_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpProfile:
+    """Runs under the runtime's profiler, in a process of their own.
+
+    Attributes:
+        ops: In the order in which they ran; operators without a time of their own at the end.
+        latency_ns: Each profiled run as a whole, by the board's clock.
+    """
+
+    ops: tuple[OpTime, ...]
+    latency_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenCheck:
     """The board's outputs on the golden inputs, against the host's.
 
@@ -317,6 +355,7 @@ class RunResult:
         sustained: A long run, second by second; empty if nobody asked.
         golden: The check before the first timed run, or `None` where there was nothing to check against.
         accuracy: On the evaluation set, or `None`.
+        op_profile: Time by operator, or `None`.
         not_measured: Pairs of metric and reason code.
         warnings: What may spoil the numbers.
         group: What it shares with the runs it took turns with, and with no other; `None` if it ran alone.
@@ -339,6 +378,7 @@ class RunResult:
     sustained: tuple[SustainedWindow, ...] = ()
     golden: GoldenCheck | None = None
     accuracy: Accuracy | None = None
+    op_profile: OpProfile | None = None
     not_measured: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Warning_, ...] = field(default=())
     group: str | None = None

@@ -4,10 +4,10 @@ Source: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
@@ -16,6 +16,7 @@ IDENTIFIER = b"TFL3"
 _MOST_INPUTS = 1024
 _MOST_DIMENSIONS = 16
 _LONGEST_NAME = 1024
+Parsed = TypeVar("Parsed")
 _STATEFUL_OPS = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
 _BORDER_OPS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 # What reading broken bytes can raise: an offset beyond the file, a table that is none, an unknown code.
@@ -55,9 +56,18 @@ def read_model(path: Path) -> ModelFile:
     Raises:
         ModelError: It is missing, empty, cut short or no `.tflite` file.
     """
+    return parse(path, _read)
+
+
+def parse(path: Path, read: Callable[[bytes], Parsed]) -> Parsed:
+    """Return what `read` makes of a file's bytes; whatever broken bytes make it raise becomes a `ModelError`.
+
+    Raises:
+        ModelError: The file is missing, empty, cut short or no `.tflite` file.
+    """
     data = _bytes(path)
     try:
-        return _read(data)
+        return read(data)
     except _BROKEN as exc:
         raise ModelError(
             f"`{path}` begins like a .tflite file but is damaged or cut short ({len(data)} bytes)",
@@ -87,9 +97,9 @@ def _read(data: bytes) -> ModelFile:
 
     model = tflite.Model.GetRootAs(data, 0)
     size = len(data)
-    graphs = [model.Subgraphs(i) for i in range(_count(model.SubgraphsLength(), size))]
+    graphs = [model.Subgraphs(i) for i in range(count_in(model.SubgraphsLength(), size))]
     _check_buffers(model, size)
-    names = [_op_name(model.OperatorCodes(i)) for i in range(_count(model.OperatorCodesLength(), size))]
+    names = [op_name(model.OperatorCodes(i)) for i in range(count_in(model.OperatorCodesLength(), size))]
     used = {index for graph in graphs for index in _op_indices(graph, size)}
     ops = sorted({names[i][0] for i in used if not names[i][1]})
     first = graphs[0]
@@ -106,7 +116,7 @@ def _read(data: bytes) -> ModelFile:
     )
 
 
-def _count(length: int, size: int) -> int:
+def count_in(length: int, size: int) -> int:
     """Return `length`, the length of a vector of 4-byte elements in a file of `size` bytes.
 
     Raises:
@@ -119,7 +129,7 @@ def _count(length: int, size: int) -> int:
 
 def _check_buffers(model: Any, size: int) -> None:  # noqa: ANN401 - `tflite` has no types
     """Refuse weights that lie beyond the end: they are what a cut file loses first."""
-    for i in range(_count(model.BuffersLength(), size)):
+    for i in range(count_in(model.BuffersLength(), size)):
         buffer = model.Buffers(i)
         # Vector field 0 of the table, "data"; slot 4 as the generated code has it.
         slot = buffer._tab.Offset(4)
@@ -128,7 +138,7 @@ def _check_buffers(model: Any, size: int) -> None:  # noqa: ANN401 - `tflite` ha
             raise ValueError(f"buffer {i} ends at {end} of {size}")
 
 
-def _op_name(code: Any) -> tuple[str, bool]:  # noqa: ANN401
+def op_name(code: Any) -> tuple[str, bool]:  # noqa: ANN401
     """Return an op's name and whether it is a custom op."""
     import tflite  # noqa: PLC0415
 
@@ -145,16 +155,16 @@ def _text(raw: bytes | None) -> str:
 
 
 def _op_indices(graph: Any, size: int) -> Iterator[int]:  # noqa: ANN401
-    for i in range(_count(graph.OperatorsLength(), size)):
+    for i in range(count_in(graph.OperatorsLength(), size)):
         yield graph.Operators(i).OpcodeIndex()
 
 
 def _is_variable(graph: Any, size: int) -> bool:  # noqa: ANN401
-    return any(graph.Tensors(i).IsVariable() for i in range(_count(graph.TensorsLength(), size)))
+    return any(graph.Tensors(i).IsVariable() for i in range(count_in(graph.TensorsLength(), size)))
 
 
 def _is_quantised(graph: Any, size: int) -> bool:  # noqa: ANN401
-    for i in range(_count(graph.TensorsLength(), size)):
+    for i in range(count_in(graph.TensorsLength(), size)):
         quantization = graph.Tensors(i).Quantization()
         if quantization is not None and quantization.ScaleLength():
             return True
@@ -163,7 +173,7 @@ def _is_quantised(graph: Any, size: int) -> bool:  # noqa: ANN401
 
 def _float_ops(graph: Any, size: int) -> Iterator[int]:  # noqa: ANN401
     """Yield the op codes' indices of ops whose first output is float."""
-    for i in range(_count(graph.OperatorsLength(), size)):
+    for i in range(count_in(graph.OperatorsLength(), size)):
         op = graph.Operators(i)
         if op.OutputsLength() and op.Outputs(0) >= 0 and _dtype(graph.Tensors(op.Outputs(0))).startswith("float"):
             yield op.OpcodeIndex()
@@ -172,7 +182,7 @@ def _float_ops(graph: Any, size: int) -> Iterator[int]:  # noqa: ANN401
 def _specs(graph: Any, length: int, index: Any) -> tuple[TensorSpec, ...]:  # noqa: ANN401
     if not 0 <= length <= _MOST_INPUTS:
         raise ValueError(f"{length} inputs or outputs")
-    return tuple(_spec(graph, index(i)) for i in range(length))
+    return tuple(tensor_spec(graph, index(i)) for i in range(length))
 
 
 def _signature_names(model: Any, side: str, graph: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -189,7 +199,12 @@ def _signature_names(model: Any, side: str, graph: Any) -> tuple[str, ...]:  # n
     return tuple(names[i] for i in indices) if all(i in names for i in indices) else ()
 
 
-def _spec(graph: Any, index: int) -> TensorSpec:  # noqa: ANN401
+def tensor_spec(graph: Any, index: int) -> TensorSpec:  # noqa: ANN401
+    """Return a tensor of a graph by its number.
+
+    Raises:
+        ValueError: There is none, or it has too many dimensions.
+    """
     if not 0 <= index < graph.TensorsLength():
         raise ValueError(f"tensor {index}")
     tensor = graph.Tensors(index)

@@ -61,6 +61,10 @@ Sustained = Annotated[
     typer.Option("--sustained", metavar="MINUTES", help="Then run so long on end: latency and heat over time."),
 ]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
+PerOp = Annotated[
+    bool,
+    typer.Option("--per-op", help="Time by operator too, in a process of its own under the runtime's profiler."),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -82,6 +86,7 @@ def profile(
     runs: Runs = None,
     rate: Rate = None,
     sustained: Sustained = None,
+    per_op: PerOp = False,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
@@ -127,6 +132,7 @@ def profile(
         setup=setup,
         reconnect_s=reconnect_s,
         launches=launches,
+        per_op=per_op,
     )
     check(request)
     compression = CompressRequest(

@@ -13,7 +13,7 @@ from edgeprof.accuracy import (
     load_reference,
 )
 from edgeprof.profile.launch import Cell, Observed, run_samples
-from edgeprof.records import Reference, RunResult
+from edgeprof.records import OpProfile, Reference, RunResult
 from edgeprof.remote import Board
 from edgeprof.warnings_ import warning
 
@@ -43,6 +43,10 @@ class LiveCell:
         """Take a launch in; the first tells the runtime."""
         self.seen.append(seen)
         self.run = replace(self.run, launches=(*self.run.launches, seen.launch), runtime=seen.runtime)
+
+    def add_ops(self, profile: OpProfile) -> None:
+        """Take the time by operator in."""
+        self.run = replace(self.run, op_profile=profile)
 
     def warn(self, code: str, text: str) -> None:
         """Add a warning, once."""

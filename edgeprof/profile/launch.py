@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeprof.records import Memory, RawLaunch, RunPlan, RuntimeInfo, StartUp
-from edgeprof.remote import Board, DataRequest, InvokeTimed, OpenedChild, OpenRequest
+from edgeprof.remote import Board, DataRequest, InvokePerOp, InvokeTimed, OpenedChild, OpenRequest
 from edgeprof.stats.steady import MAX_WINDOWS, is_steady
 from edgeprof.units import NS_PER_S, ns_to_seconds
 
@@ -72,15 +72,15 @@ class LiveLaunch:
         self._turns = turns
         self._timed: list[InvokeTimed] = []
         self._samples: list[tuple[int, ...]] = []
-        self._child = board.agent.open(open_request(board, cell))
-        self._first_ns = samples_of(board, board.agent.invoke_count(self._child.child, 1, cell.plan.timeout_s))[0]
+        self._child = board.agent.open(child_request(board, cell))
+        self._first_ns = int64s(board, board.agent.invoke_count(self._child.child, 1, cell.plan.timeout_s))[0]
         self._windows, self._steady = _warm_up(board, self._child, cell.plan)
 
     def take_turn(self) -> None:
         """Run one turn's share of the timed runs."""
         done = self._turn()
         self._timed.append(done)
-        self._samples.append(samples_of(self._board, done))
+        self._samples.append(int64s(self._board, done))
 
     def end(self) -> Observed:
         """End the process and return what it showed."""
@@ -127,7 +127,7 @@ def turns(plan: RunPlan, cells: int) -> int:
 def measure_memory(board: Board, cell: Cell) -> Memory:
     """Return the memory of a fresh process that runs the model and nothing else."""
     agent = board.agent
-    child = agent.open(open_request(board, cell))
+    child = agent.open(child_request(board, cell))
     agent.invoke_count(child.child, _MEMORY_RUNS, cell.plan.timeout_s)
     after = agent.snapshot(child.child)
     agent.close(child.child, acknowledged=True)
@@ -148,7 +148,7 @@ def run_samples(
 ) -> bytes:
     """Return the raw outputs of `count` samples, each run from a fresh state in one process."""
     agent = board.agent
-    child = agent.open(open_request(board, cell))
+    child = agent.open(child_request(board, cell))
     # A whole set may take long on a slow board: the limit is per launch, so it grows with the samples.
     limit_s = cell.plan.timeout_s * max(1, count // 100)
     done = agent.invoke_data(DataRequest(child.child, inputs_sha256, count, cell.stateful, limit_s), progress)
@@ -157,8 +157,8 @@ def run_samples(
     return outputs
 
 
-def open_request(board: Board, cell: Cell) -> OpenRequest:
-    """Return how a cell's process is to be started."""
+def child_request(board: Board, cell: Cell, *, per_op: bool = False) -> OpenRequest:
+    """Return what to open for a cell; with `per_op`, under the runtime's profiler."""
     return OpenRequest(
         runtime=board.prepared.package.folder,
         model_sha256=cell.sha256,
@@ -166,6 +166,7 @@ def open_request(board: Board, cell: Cell) -> OpenRequest:
         cpus=cell.cpus,
         input_sha256=cell.input_sha256,
         timeout_s=cell.plan.timeout_s,
+        per_op=per_op,
     )
 
 
@@ -174,7 +175,7 @@ def _warm_up(board: Board, child: OpenedChild, plan: RunPlan) -> tuple[list[tupl
     windows: list[tuple[int, ...]] = []
     while len(windows) < MAX_WINDOWS and not is_steady(windows):
         done = board.agent.invoke_for(child.child, plan.warmup_s / 2, plan.warmup_runs, plan.timeout_s)
-        windows.append(samples_of(board, done))
+        windows.append(int64s(board, done))
     return windows, is_steady(windows)
 
 
@@ -188,8 +189,8 @@ def _start_up(child: OpenedChild, first_ns: int) -> StartUp:
     )
 
 
-def samples_of(board: Board, done: InvokeTimed) -> tuple[int, ...]:
-    """Return timed runs in nanoseconds, from the answer or from the board's file."""
+def int64s(board: Board, done: InvokeTimed | InvokePerOp) -> tuple[int, ...]:
+    """Return the durations that a request left on the board, in nanoseconds of its clock."""
     values = array("q")
     values.frombytes(board.pull(done.file, done.sha256) if done.samples is None else done.samples)
     if sys.byteorder == "big":

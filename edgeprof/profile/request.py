@@ -40,6 +40,7 @@ class ProfileRequest:
             nothing that a comparison does not need.
         control: Run every cell twice, against itself: any difference found is a false alarm.
         margin_ratio: A change within this share counts as the same.
+        per_op: Time by operator too.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -56,6 +57,7 @@ class ProfileRequest:
     verdict_only: bool = False
     control: bool = False
     margin_ratio: float = MARGIN_RATIO
+    per_op: bool = False
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""

@@ -14,6 +14,7 @@ from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Outcome, Watch
+from edgeprof.profile.per_op import measure_per_op
 from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.state import Watcher, Window
@@ -89,7 +90,7 @@ class _Session:
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
-        for step in (self._sustained, self._memory, self._accuracy):
+        for step in (self._sustained, self._memory, self._per_op, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board)
@@ -230,6 +231,13 @@ class _Session:
         self._watch.say(self._device.name, f"{cell.title()}: memory")
         repeats = tuple(measure_memory(board, cell.cell) for _ in range(MEMORY_REPEATS))
         cell.run = replace(cell.run, memory=repeats)
+        self._store.save_run(cell.run)
+
+    def _per_op(self, board: Board, cell: LiveCell) -> None:
+        if not self._request.per_op:
+            return
+        self._watch.say(self._device.name, f"{cell.title()}: operators")
+        measure_per_op(board, cell)
         self._store.save_run(cell.run)
 
     def _accuracy(self, board: Board, cell: LiveCell) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from edgeprof.errors import DeviceError
-from edgeprof.profile.launch import Cell, open_request, samples_of
+from edgeprof.profile.launch import Cell, child_request, int64s
 from edgeprof.profile.state import SAMPLE_HZ, Sample, Window, parse_samples, state_in
 from edgeprof.records import SustainedWindow
 from edgeprof.remote import Board, InvokeTimed
@@ -29,7 +29,7 @@ def measure_sustained(
     sampler = None
     with suppress(DeviceError):
         sampler = agent.sampler_start(SAMPLE_HZ)
-    child = agent.open(open_request(board, cell))
+    child = agent.open(child_request(board, cell))
     windows = []
     for done in range(round(duration_s / WINDOW_S)):
         windows.append(
@@ -46,7 +46,7 @@ def measure_sustained(
 
 
 def _window(board: Board, window: InvokeTimed, seen: Sequence[Sample], start_ns: int) -> SustainedWindow:
-    latency_ns = samples_of(board, window)
+    latency_ns = int64s(board, window)
     at_ns = window.started_monotonic_ns
     state = state_in(seen, Window(at_ns, at_ns + window.wall_time_ns, 0), 1)
     return SustainedWindow(

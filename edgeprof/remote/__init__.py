@@ -4,10 +4,12 @@ from edgeprof.remote.agent import (
     Agent,
     DataRequest,
     InvokeData,
+    InvokePerOp,
     InvokeTimed,
     LinuxAgent,
     OpenedChild,
     OpenRequest,
+    OpEvent,
     Snapshot,
 )
 from edgeprof.remote.board import Board, connect_board, probe_board
@@ -18,8 +20,10 @@ __all__ = [
     "Board",
     "DataRequest",
     "InvokeData",
+    "InvokePerOp",
     "InvokeTimed",
     "LinuxAgent",
+    "OpEvent",
     "OpenRequest",
     "OpenedChild",
     "Prepared",

@@ -26,6 +26,7 @@ class OpenRequest:
         cpus: Cores it may run on, or `None` for all.
         input_sha256: A file whose first sample fills the inputs, or `None` for zeros.
         timeout_s: Longest it may take to be ready.
+        per_op: With the runtime's profiler, for `per_op` alone: it makes every run slower.
     """
 
     runtime: str
@@ -34,6 +35,7 @@ class OpenRequest:
     cpus: tuple[int, ...] | None = None
     input_sha256: str | None = None
     timeout_s: float = 120.0
+    per_op: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,39 @@ class InvokeData:
 
 
 @dataclass(frozen=True, slots=True)
+class OpEvent:
+    """An operator or kernel that a profiler showed in every run.
+
+    Attributes:
+        kind: `node`: the runtime ran this operator itself. `kernel`: a delegate ran it, in place of operators.
+            `inner`: a part of the node around it, whose time holds this one's.
+        tag: A node's operator, or the name of a kernel.
+        index: The node's place in the file; of a kernel, its number in its delegate.
+        resolution_ns: The step of the clock behind its durations.
+    """
+
+    kind: str
+    tag: str
+    index: int
+    resolution_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvokePerOp:
+    """Profiled runs: what each showed, in order, and where their durations lie on the board.
+
+    The file holds int64: the latency of each run, then for each event its duration in each run. `samples` holds its
+    bytes where they are few enough to have come along.
+    """
+
+    count: int
+    events: tuple[OpEvent, ...]
+    file: str
+    sha256: str
+    samples: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A child's process at one moment."""
 
@@ -172,6 +207,9 @@ class Agent(Protocol):
     def invoke_data(self, request: DataRequest, progress: Progress | None = None) -> InvokeData:
         """Run over samples and keep the outputs; `progress` gets samples done and in all."""
 
+    def per_op(self, child: int, count: int, timeout_s: float) -> InvokePerOp:
+        """Run exactly `count` times under the profiler; the child was opened with `per_op`."""
+
     def snapshot(self, child: int) -> Snapshot:
         """Return the child's memory."""
 
@@ -213,6 +251,7 @@ class LinuxAgent:
             "input": request.input_sha256,
             "timeout_s": request.timeout_s,
             "memory_limit_bytes": None,
+            "per_op": request.per_op,
         }
         return _opened(self._wire.call("open", params, request.timeout_s + _SLACK_S))
 
@@ -253,6 +292,18 @@ class LinuxAgent:
         }
         result = self._wire.call("invoke", params, request.timeout_s + _SLACK_S, progress)
         return InvokeData(result["count"], result["file"], result["sha256"])
+
+    def per_op(self, child: int, count: int, timeout_s: float) -> InvokePerOp:
+        """See `Agent`."""
+        params = {"child": child, "count": count, "timeout_s": timeout_s}
+        got = self._wire.call("per_op", params, timeout_s + _SLACK_S)
+        return InvokePerOp(
+            count=got["count"],
+            events=tuple(OpEvent(e["kind"], e["tag"], e["index"], e["resolution_ns"]) for e in got["events"]),
+            file=got["file"],
+            sha256=got["sha256"],
+            samples=_samples(got),
+        )
 
     def snapshot(self, child: int) -> Snapshot:
         """See `Agent`."""
@@ -327,10 +378,14 @@ def _timed(got: Mapping[str, Any]) -> InvokeTimed:
         count=got["count"],
         file=got["file"],
         sha256=got["sha256"],
-        samples=base64.b64decode(got["samples"]) if "samples" in got else None,
+        samples=_samples(got),
         cpu_time_ns=got["cpu_time_ns"],
         wall_time_ns=got["wall_time_ns"],
         started_unix_ns=got["started_unix_ns"],
         started_monotonic_ns=got["started_monotonic_ns"],
         missed=got["missed"],
     )
+
+
+def _samples(got: Mapping[str, Any]) -> bytes | None:
+    return base64.b64decode(got["samples"]) if "samples" in got else None

@@ -15,6 +15,7 @@ from edgeprof.records import (
     RunResult,
     TensorSpec,
 )
+from edgeprof.report.ops import per_op_items
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates, sustained_estimates
 from edgeprof.store import RunRow
 
@@ -62,6 +63,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "metrics": [_fields(estimate) for estimate in estimates(run)],
         "states": [None if state is None else _fields(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
+        **per_op_items(run, raw=raw),
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }

@@ -11,6 +11,7 @@ from edgeprof import units
 from edgeprof.errors import UsageError
 from edgeprof.records import RunResult, State
 from edgeprof.report.document import document, estimates, row_item, run_item
+from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.store import RunRow
@@ -45,6 +46,7 @@ def print_run(run: RunResult, *, as_json: bool) -> None:
     out.print(_metrics(run))
     if run.launches:
         out.print(_launch_table(run))
+    print_all(run)
     print_warnings([run])
 
 

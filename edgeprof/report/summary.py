@@ -9,6 +9,7 @@ from rich.table import Table
 from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
 from edgeprof.report.document import comparison_item, document, estimates, run_item
+from edgeprof.report.ops import print_costliest
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
@@ -37,11 +38,12 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
+        for found in outcome.comparisons:
+            out.print(plain(verdict(found, shown)))
         for run in shown:
             if run.sustained:
                 out.print(plain(sustained(run, shown)))
-        for found in outcome.comparisons:
-            out.print(plain(verdict(found, shown)))
+            print_costliest(run, _cell(run, shown))
         print_warnings(shown)
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""

@@ -2,15 +2,19 @@
 
 from edgeprof.stats.comparisons import MARGIN_RATIO, Compared, compare, verdicts
 from edgeprof.stats.estimates import CONFIDENCE, is_narrow, latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.ops import OpShare, OpShares, op_shares
 from edgeprof.stats.sustained import sustained_estimates
 
 __all__ = [
     "CONFIDENCE",
     "MARGIN_RATIO",
     "Compared",
+    "OpShare",
+    "OpShares",
     "compare",
     "is_narrow",
     "latency_estimates",
+    "op_shares",
     "over_launches",
     "start_up_estimates",
     "sustained_estimates",

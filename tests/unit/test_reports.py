@@ -16,6 +16,8 @@ from edgeprof.records import (
     Artifact,
     GoldenCheck,
     Memory,
+    OpProfile,
+    OpTime,
     RawLaunch,
     RunPlan,
     RunResult,
@@ -61,6 +63,15 @@ RUN = RunResult(
     accuracy=Accuracy(500, 0.884, 0.99, 0.89, 0.6),
     warnings=(warning("other_load", "busy"),),
 )
+OP_PROFILE = OpProfile(
+    (
+        OpTime("Convolution (NHWC, QC8) IGEMM", True, 0, "CONV_2D", (1, 8, 8, 4), "int8", 1000, (600_000,) * 9),
+        OpTime("Static Reshape (NC)", True, None, None, None, None, 1000, (0,) * 9),
+        OpTime("SOFTMAX", False, 2, "SOFTMAX", (1, 10), "int8", 1, (123_456,) * 9),
+        OpTime(None, True, 1, "RESHAPE", (1, 256), "int8", 1, ()),
+    ),
+    (1_500_000,) * 9,
+)
 COUNTED = replace(
     RUN,
     device="lab",
@@ -77,8 +88,11 @@ COUNTED = replace(
         replace(RUN, launches=(), memory=(), golden=None, accuracy=None, runtime=None, status="failed", failure="why"),
         COUNTED,
         replace(RUN, launches=LAUNCHES[:1], not_measured=(("top1_ratio", "no_evaluation_data"),), accuracy=None),
+        replace(RUN, op_profile=OP_PROFILE),
+        replace(COUNTED, op_profile=OP_PROFILE),
+        replace(RUN, not_measured=(("ops", "no_profiler"),)),
     ],
-    ids=["whole", "failed", "counted", "first launch"],
+    ids=["whole", "failed", "counted", "first launch", "per op", "counted per op", "without profiler"],
 )
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_run_is_valid_by_the_shipped_schema(run, raw):
@@ -91,6 +105,68 @@ def test_the_schema_refuses_a_figure_that_is_measured_and_not_measured():
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(document("runs", [item])), schema())
+
+
+def test_operators_are_listed_in_their_order_with_the_rest_and_shares_that_sum_to_one():
+    item = run_item(replace(RUN, op_profile=OP_PROFILE))
+
+    assert [(op["kind"], op["node"], op["op"]) for op in item["ops"]] == [
+        ("operator", 0, "CONV_2D"),
+        ("kernel", None, None),
+        ("operator", 2, "SOFTMAX"),
+        ("operator", 1, "RESHAPE"),
+        ("rest", None, None),
+    ]
+    assert sum(op["share_ratio"] or 0 for op in item["ops"]) == pytest.approx(1)
+    assert sum(op["point"] or 0 for op in item["ops"]) == pytest.approx(item["op_profile"]["unprofiled"])
+    assert item["ops"][3]["not_measured"] == "no_time_of_its_own"
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"), [(RUN, "not_asked"), (replace(RUN, not_measured=(("ops", "no_profiler"),)), "no_profiler")]
+)
+def test_without_time_by_operator_there_is_a_reason_and_no_row(run, reason):
+    item = run_item(run)
+
+    assert (item["ops"], item["op_profile"]) == ([], {"name": "latency_ns", "not_measured": reason})
+
+
+def test_the_schema_refuses_operators_that_are_measured_and_not_measured():
+    item = run_item(replace(RUN, op_profile=OP_PROFILE))
+    item["op_profile"]["not_measured"] = "no_profiler"
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(document("runs", [item])), schema())
+
+
+def test_the_summary_names_the_costliest_operators_and_what_the_profiler_costs(capsys):
+    summary.print_outcome(Outcome((replace(RUN, op_profile=OP_PROFILE),), ()), as_json=False)
+
+    out = capsys.readouterr().out
+    assert "pi5: costliest operators, 9 of 9 runs under the profiler, which costs +45 % (1.03 ms without" in out
+    assert "1 more in `run show 0011aabb`" in out
+    lines = [line.split() for line in out.splitlines() if "CONV_2D" in line or "rest:" in line]
+    assert lines[0][:5] == ["58.0", "%", "600", "µs", "CONV_2D"]
+    assert lines[1][:4] == ["30.1", "%", "311", "µs"]
+
+
+def test_what_a_coarse_clock_cannot_see_is_below_its_step_and_not_zero(capsys):
+    print_run(replace(RUN, op_profile=OP_PROFILE), as_json=False)
+
+    out = capsys.readouterr().out
+    unknown = next(line for line in out.splitlines() if "kernel, nodes unknown" in line)
+    assert "< 1.00 µs" in unknown
+    assert "0 ns" not in unknown
+    assert "no time of its own" in next(line for line in out.splitlines() if "RESHAPE" in line)
+
+
+def test_a_runtime_without_profiler_is_told_in_the_summary_and_in_the_run(capsys):
+    run = replace(RUN, not_measured=(("ops", "no_profiler"),))
+
+    summary.print_outcome(Outcome((run,), ()), as_json=False)
+    print_run(run, as_json=False)
+
+    assert capsys.readouterr().out.count("operators: not measured (no profiler)") == 2
 
 
 def test_a_list_of_runs_is_valid_by_the_shipped_schema():
@@ -177,7 +253,7 @@ def test_names_with_markup_or_control_characters_stay_text(capsys):
 
 
 def test_every_warning_names_metrics_that_exist():
-    names = {metric["name"] for run in (RUN, COUNTED) for metric in run_item(run)["metrics"]}
+    names = {metric["name"] for run in (RUN, COUNTED) for metric in run_item(run)["metrics"]} | {"ops"}
 
     assert {spoiled for spoils in CODES.values() for spoiled in spoils} <= names
 
@@ -185,3 +261,13 @@ def test_every_warning_names_metrics_that_exist():
 def test_a_warning_outside_the_list_is_refused():
     with pytest.raises(KeyError):
         warning("made_up", "text")
+
+
+def test_a_rest_that_scaling_left_nothing_of_is_no_measured_zero(capsys):
+    ops = tuple(replace(op, runs_ns=tuple(9 * value for value in op.runs_ns)) for op in OP_PROFILE.ops)
+
+    print_run(replace(RUN, op_profile=replace(OP_PROFILE, ops=ops)), as_json=False)
+
+    out = capsys.readouterr().out
+    assert "times scaled by 0.159 to fit" in out
+    assert "none left" in next(line for line in out.splitlines() if "rest:" in line)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
-from edgeprof.records import Artifact, RawLaunch, RunPlan, RunResult, StartUp, TensorSpec, Warning_
+from edgeprof.records import Artifact, OpProfile, OpTime, RawLaunch, RunPlan, RunResult, StartUp, TensorSpec, Warning_
 from edgeprof.store import SCHEMA_VERSION, open_store
 
 ARTIFACT = Artifact(
@@ -40,6 +40,18 @@ def test_a_run_comes_back_as_it_was_saved(store):
 
     store.save_run(run)
     store.save_launch(run.run_id, LAUNCH)
+
+    assert store.load_run("0011aabb") == run
+
+
+def test_time_by_operator_comes_back_with_every_run_of_it(store):
+    ops = (
+        OpTime("Add (ND)", True, 3, "ADD", (1, 4), "int8", 1000, (5, 6)),
+        OpTime(None, True, 4, "RESHAPE", None, None, 1, ()),
+    )
+    run = replace(RUN, op_profile=OpProfile(ops, (20, 21)))
+
+    store.save_run(run)
 
     assert store.load_run("0011aabb") == run
 

@@ -60,6 +60,11 @@ def test_a_drop_carries_its_sign():
     assert units.points(None) == "not measured"
 
 
+def test_a_ratio_is_shown_as_the_change_it_is():
+    assert units.change(1.312) == "+31.2 %"
+    assert units.change(0.5) == "−50.0 %"
+
+
 def test_a_rate_is_one_over_the_latency():
     assert units.rate(2_000_000) == "500 inf/s"
 

@@ -10,6 +10,7 @@ import time
 
 from edgeprof_agent import memory, system
 from edgeprof_agent.errors import AgentError, from_exception
+from edgeprof_agent.events import profiled
 from edgeprof_agent.lines import send
 from edgeprof_agent.timing import timed
 
@@ -51,7 +52,7 @@ class Child:
 
     Args:
         wire: Where stages and progress are written.
-        spec: What `serve` sent: `folder`, `about`, `model`, `threads`, `input`, `launch_path`, `spawned_ns`.
+        spec: What `serve` sent: `folder`, `about`, `model`, `threads`, `input`, `per_op`, `launch_path`, `spawned_ns`.
     """
 
     def __init__(self, wire: int, spec: dict) -> None:
@@ -67,7 +68,7 @@ class Child:
         """
         spec, resident = self._spec, {"start": memory.resident()}
         stages = {"process_start_ns": born_ns - spec["spawned_ns"]}
-        runtime_class = _runtime_class(spec["about"]["name"])
+        runtime_class = _runtime_class(spec["about"]["name"], spec["per_op"])
         self._stage("runtime")
         self._runtime = _timed_stage(
             stages, "runtime_load_ns", runtime_class, spec["folder"], spec["about"], spec["threads"]
@@ -83,15 +84,17 @@ class Child:
         return dict(self._about(), start_up=stages, resident=resident, empty_call_ns=self._runtime.empty_call_ns())
 
     def invoke(self, params: dict) -> dict:
-        """Do an `invoke`, timed or over data.
+        """Do an `invoke`, timed or over data, or a `per_op`.
 
         Raises:
-            AgentError: `invoke_failed`, `bad_request`.
+            AgentError: `invoke_failed`, `bad_request`, `no_profiler`.
             OSError: The results could not be written.
         """
         if not params.get("most_samples"):  # thinned series are for long runs: each takes the place of the last
             self._files += 1
         path = os.path.join(self._spec["launch_path"], "{:04d}".format(self._files))
+        if params.get("per_op"):
+            return self._per_op(params, path + ".ops")
         return self._data(params, path + ".out") if params.get("inputs_path") else self._timed(params, path + ".ns")
 
     def _timed(self, params: dict, path: str) -> dict:
@@ -101,13 +104,15 @@ class Child:
             raise AgentError("invoke_failed", self._runtime.failure(exc)) from exc
         if status:
             raise AgentError("invoke_failed", self._runtime.failure(status))
-        if sys.byteorder == "big":
-            times.byteswap()
         kept = times[:: -(-len(times) // params["most_samples"])] if params.get("most_samples") else times
-        data = kept.tobytes()
-        if len(kept) <= _INLINE_RUNS:
-            about["samples"] = base64.b64encode(data).decode()
-        return dict(about, count=len(times), path=_written(path, [data]))
+        return dict(about, count=len(times), **_kept(kept, path))
+
+    def _per_op(self, params: dict, path: str) -> dict:
+        try:
+            events, times = profiled(self._runtime, params["count"])
+        except (RuntimeError, ValueError) as exc:
+            raise AgentError("invoke_failed", self._runtime.failure(exc)) from exc
+        return dict(count=params["count"], events=events, **_kept(times, path))
 
     def _data(self, params: dict, path: str) -> dict:
         count, size = params["count"], self._sample_bytes()
@@ -169,11 +174,19 @@ class Child:
         send(self._wire, {"stage": name})
 
 
-def _runtime_class(name: str) -> type:
+def _runtime_class(name: str, per_op: bool) -> type:
     if name == "litert":
+        if per_op:
+            from edgeprof_agent.litert_events import ProfiledLiteRt
+
+            return ProfiledLiteRt
         from edgeprof_agent.litert import LiteRt
 
         return LiteRt
+    if per_op:
+        from edgeprof_agent.tflite_events import ProfiledTfLite
+
+        return ProfiledTfLite
     from edgeprof_agent.tflite import TfLite
 
     return TfLite
@@ -191,6 +204,15 @@ def _check_model(path: str) -> None:
         head = file.read(8)
     if head[4:] != _MODEL_MARK:
         raise AgentError("model_refused", "not a .tflite file: no TFL3 at byte 4")
+
+
+def _kept(times: object, path: str) -> dict:
+    """Write an array of int64 and return where it is, with its content where that is short."""
+    if sys.byteorder == "big":
+        times.byteswap()
+    data = times.tobytes()
+    short = {"samples": base64.b64encode(data).decode()} if len(times) <= _INLINE_RUNS else {}
+    return dict(short, path=_written(path, [data]))
 
 
 def _written(path: str, parts: object) -> str:

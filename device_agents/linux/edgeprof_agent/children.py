@@ -51,6 +51,7 @@ class Child:
         number: What the host calls it.
         launch: The name of the folder of its files.
         cpus: The cores it was confined to, or `None`.
+        per_op: It runs with the runtime's profiler.
         request_id: The request it is busy with; only of meaning while `busy`.
         busy: It works on a request.
         deadline: Monotonic time at which that request has taken too long, or `None`.
@@ -62,6 +63,7 @@ class Child:
         self._home = home
         self.number = number
         self.cpus = spec["cpus"]
+        self.per_op = spec["per_op"]
         self.request_id, self.busy, self.deadline = None, False, None
         self.ready = False
         self._limited = spec["memory_limit_bytes"] is not None
@@ -188,6 +190,7 @@ class Child:
             "cpus": checks.cores(params),
             "input": None if sample is None else home.existing("inputs", sample, ".bin", "input"),
             "memory_limit_bytes": checks.optional_whole(params, "memory_limit_bytes", 1, _MOST_BYTES),
+            "per_op": checks.flag(params, "per_op"),
             "parent": os.getpid(),
         }
 

@@ -145,15 +145,17 @@ class LiteRt:
         return array
 
     def _made_options(self) -> ctypes.c_void_p:
-        options, extra = self._made("CreateOptions"), ctypes.c_void_p()
+        options = self._made("CreateOptions")
         self._check("runtime_failed", "SetOptionsHardwareAccelerators", options, ctypes.c_int(abi.HARDWARE_CPU))
-        libc = ctypes.CDLL(None)
-        libc.strdup.restype = ctypes.c_void_p
-        text = ctypes.c_void_p(libc.strdup("num_threads = {}\n".format(self._threads).encode()))
-        free = ctypes.cast(libc.free, ctypes.c_void_p)
-        self._check("runtime_failed", "CreateOpaqueOptions", b"xnnpack", text, free, ctypes.byref(extra))
-        self._check("runtime_failed", "AddOpaqueOptions", options, extra)
+        self._add_option(options, b"xnnpack", "num_threads = {}\n".format(self._threads).encode())
         return options
+
+    def _add_option(self, options: ctypes.c_void_p, name: bytes, payload: bytes) -> None:
+        libc, extra = ctypes.CDLL(None), ctypes.c_void_p()
+        libc.strdup.restype = ctypes.c_void_p
+        text, free = ctypes.c_void_p(libc.strdup(payload)), ctypes.cast(libc.free, ctypes.c_void_p)
+        self._check("runtime_failed", "CreateOpaqueOptions", name, text, free, ctypes.byref(extra))
+        self._check("runtime_failed", "AddOpaqueOptions", options, extra)
 
     def _ordered(self, side: str, signature: ctypes.c_void_p, graph: ctypes.c_void_p) -> tuple:
         """Return, for each tensor of the graph in its order, its place in the signature; and the tensors."""

@@ -11,6 +11,7 @@ import time
 from edgeprof_agent import PROTOCOL, VERSION, checks, system
 from edgeprof_agent.children import MOST_SECONDS, Child
 from edgeprof_agent.errors import AgentError, from_exception
+from edgeprof_agent.events import MAX_RUNS
 from edgeprof_agent.files import Home
 from edgeprof_agent.lines import LineReader, send
 from edgeprof_agent.probe import probe
@@ -55,7 +56,7 @@ class Server:
         self._selector.register(0, selectors.EVENT_READ, None)
         self._methods = {
             "hello": self._hello, "clock": self._clock, "probe": self._probe, "open": self._open,
-            "invoke": self._invoke, "snapshot": self._snapshot, "close": self._close,
+            "invoke": self._invoke, "per_op": self._per_op, "snapshot": self._snapshot, "close": self._close,
             "sampler_start": self._sampler_start, "sampler_stop": self._sampler_stop, "cancel": self._cancel,
         }  # fmt: skip
 
@@ -151,10 +152,16 @@ class Server:
         child.begin(number, timeout_s)
 
     def _invoke(self, number: object, params: dict) -> None:
+        self._ask(number, self._child(params), params, self._work(params))
+
+    def _per_op(self, number: object, params: dict) -> None:
         child = self._child(params)
-        timeout_s = checks.number(params, "timeout_s", MOST_SECONDS)
-        work = self._work(params)
-        child.begin(number, timeout_s)
+        if not child.per_op:
+            raise AgentError("bad_request", "child {} was not opened with `per_op`".format(child.number))
+        self._ask(number, child, params, {"per_op": True, "count": checks.whole(params, "count", 1, MAX_RUNS)})
+
+    def _ask(self, number: object, child: Child, params: dict, work: dict) -> None:
+        child.begin(number, checks.number(params, "timeout_s", MOST_SECONDS))
         child.ask(work)
 
     def _work(self, params: dict) -> dict:

@@ -53,9 +53,22 @@ class TwoAndTwo(tf.Module):
         return {"scaled": x * tf.cast(k, tf.float32), "next": k + 1}
 
 
+class Loop(tf.Module):
+    """Halves its input until it sums to less than 1: a graph that calls others."""
+
+    @tf.function(input_signature=[FLOAT4])
+    def __call__(self, x):
+        return tf.while_loop(lambda y: tf.reduce_sum(y) > 1.0, lambda y: (tf.sin(y) * 0.5,), [x + 2.0])[0] * 3.0
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    for name, module in (("counter", Counter()), ("any_batch", AnyBatch()), ("two_and_two", TwoAndTwo())):
+    for name, module in (
+        ("counter", Counter()),
+        ("any_batch", AnyBatch()),
+        ("two_and_two", TwoAndTwo()),
+        ("loop", Loop()),
+    ):
         (FOLDER / f"{name}.tflite").write_bytes(converter(module).convert())
     (FOLDER / "reversed.tflite").write_bytes(reversed_graph((FOLDER / "two_and_two.tflite").read_bytes()))
     (FOLDER / "int8.tflite").write_bytes(full_integer(converter(Affine())).convert())

@@ -1,0 +1,137 @@
+"""Time by operator, for people and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from edgeprof import units
+from edgeprof.records import CLOCK_INSTRUCTIONS, OpTime, RunPlan, RunResult
+from edgeprof.report.text import console, plain, table
+from edgeprof.stats import OpShare, OpShares, op_shares
+
+_COSTLIEST = 10
+# A range narrower than this reads like the figure itself.
+_VISIBLE_RATIO = 0.02
+NO_TIME = "no_time_of_its_own"
+
+
+def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
+    """Return `ops` (a list, the rest last; empty where not measured) and `op_profile` (how they were measured)."""
+    found = _shares(run)
+    if found is None:
+        return {"ops": [], "op_profile": {"name": run.plan.metric, "not_measured": not_measured(run)}}
+    about: dict[str, Any] = {
+        "name": run.plan.metric,
+        "unprofiled": found.total,
+        "profiled": found.profiled,
+        "overhead_ratio": found.overhead_ratio,
+        "scale_ratio": found.scale_ratio,
+        "n_runs": found.n_runs,
+        "n_used": found.n_used,
+        "not_measured": None,
+    }
+    if raw and run.op_profile:
+        about["runs"] = [run.plan.amount(value) for value in run.op_profile.latency_ns]
+    return {"ops": [_item(row, run.plan, raw=raw) for row in found.rows], "op_profile": about}
+
+
+def print_costliest(run: RunResult, cell: str) -> None:
+    """Print a cell's costliest operators and the rest, or why there are none; nothing where nobody asked."""
+    found = _shares(run)
+    if found is None:
+        if not_measured(run) != "not_asked":
+            console().print(plain(f"{cell}: operators: not measured ({_words(not_measured(run))})"))
+        return
+    *ops, rest = found.rows
+    ordered = sorted((row for row in ops if row.amount is not None), key=lambda row: -(row.amount or 0))
+    hidden = len(ops) - len(ordered[:_COSTLIEST])
+    more = f"; {hidden} more in `run show {run.run_id}`" if hidden else ""
+    console().print(plain(f"{cell}: costliest operators, {_method(found, run.plan)}{more}"))
+    console().print(_table([*ordered[:_COSTLIEST], rest], run.plan))
+
+
+def print_all(run: RunResult) -> None:
+    """Print every operator in the order in which they ran; nothing where there is none."""
+    found = _shares(run)
+    if found is not None:
+        console().print(plain(f"operators, {_method(found, run.plan)}"))
+        console().print(_table(found.rows, run.plan))
+    elif not_measured(run) != "not_asked":
+        console().print(plain(f"operators: not measured ({_words(not_measured(run))})"))
+
+
+def not_measured(run: RunResult) -> str:
+    """Return the code of the reason for which a run has no time by operator."""
+    unfinished = "not_reached" if run.op_profile else "not_asked"
+    return dict(run.not_measured).get("ops", unfinished)
+
+
+def _shares(run: RunResult) -> OpShares | None:
+    return None if run.op_profile is None else op_shares(run.op_profile, run.launches, run.plan)
+
+
+def _method(found: OpShares, plan: RunPlan) -> str:
+    whole, profiled = (units.quantity(plan.metric, value) for value in (found.total, found.profiled))
+    runs = f"{found.n_used} of {found.n_runs} runs under the profiler"
+    scaled = "" if found.scale_ratio == 1 else f"; times scaled by {found.scale_ratio:.3f} to fit"
+    return f"{runs}, which costs {units.change(1 + found.overhead_ratio)} ({whole} without, {profiled} with it){scaled}"
+
+
+def _table(rows: Sequence[OpShare], plan: RunPlan) -> Table:
+    cost = "instructions" if plan.clock == CLOCK_INSTRUCTIONS else "time"
+    found = table("share", cost, "operator", "node", "output", "run by", right=("share", cost, "node"))
+    for row in rows:
+        share = "" if row.share_ratio is None else units.percent(row.share_ratio)
+        found.add_row(*(plain(text) for text in (share, _amount(row, plan), *_names(row.op))))
+    return found
+
+
+def _amount(row: OpShare, plan: RunPlan) -> str:
+    """Return a row's amount; as a range where the profiler's clock, which rounds down, leaves a visible one."""
+    if row.amount is None:
+        return ""
+    if row.op is None and round(row.share_ratio or 0, 9) == 0:
+        return "none left"  # the operators were scaled to fit: how much rest there was is not known
+    step = 0.0 if row.op is None else plan.amount(row.op.resolution_ns)
+    if step > row.amount:
+        return f"< {units.quantity(plan.metric, row.amount + step)}"
+    if step > _VISIBLE_RATIO * row.amount:
+        return units.interval(plan.metric, row.amount, row.amount, row.amount + step)
+    return units.quantity(plan.metric, row.amount)
+
+
+def _names(op: OpTime | None) -> tuple[str, str, str, str]:
+    if op is None:
+        return "rest: outside any operator", "", "", ""
+    node = "" if op.node is None else str(op.node)
+    shape = "" if op.shape is None else f"{'×'.join(map(str, op.shape))} {op.dtype}"
+    if op.kernel is None:
+        return op.op or "", node, shape, "no time of its own: fused, removed, or in a kernel of unknown nodes"
+    run_by = f"delegate: {op.kernel}" if op.delegated else "runtime"
+    return op.op or "kernel, nodes unknown", node, shape, run_by
+
+
+def _item(row: OpShare, plan: RunPlan, *, raw: bool) -> dict[str, Any]:
+    op = row.op
+    item: dict[str, Any] = {
+        "kind": "rest" if op is None else "kernel" if op.node is None else "operator",
+        "node": op and op.node,
+        "op": op and op.op,
+        "kernel": op and op.kernel,
+        "delegated": None if op is None else op.delegated,
+        "shape": None if op is None or op.shape is None else list(op.shape),
+        "dtype": op and op.dtype,
+        "name": plan.metric,
+        "point": row.amount,
+        "resolution": None if op is None or row.amount is None else plan.amount(op.resolution_ns),
+        "share_ratio": row.share_ratio,
+        "not_measured": NO_TIME if row.amount is None else None,
+    }
+    if raw and op is not None:
+        item["runs"] = [plan.amount(value) for value in op.runs_ns]
+    return item
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")

@@ -143,7 +143,7 @@ def test_the_summary_names_the_costliest_operators_and_what_the_profiler_costs(c
     summary.print_outcome(Outcome((replace(RUN, op_profile=OP_PROFILE),), ()), as_json=False)
 
     out = capsys.readouterr().out
-    assert "pi5: costliest operators, 9 of 9 runs under the profiler, which costs +45 % (1.03 ms without" in out
+    assert "pi5: costliest operators, 9 of 9 runs under the profiler, which costs +45.0 % (1.03 ms without" in out
     assert "1 more in `run show 0011aabb`" in out
     lines = [line.split() for line in out.splitlines() if "CONV_2D" in line or "rest:" in line]
     assert lines[0][:5] == ["58.0", "%", "600", "µs", "CONV_2D"]

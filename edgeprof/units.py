@@ -8,7 +8,7 @@ from collections.abc import Callable
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
-_COUNT = ((1, ""), (1_000, " k"), (1_000_000, " M"), (1_000_000_000, " G"))
+_COUNT = ((1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"))
 _TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
 
@@ -38,7 +38,12 @@ def instructions(count: float | None) -> str:
     if count is None:
         return "not measured"
     divisor, unit = _unit_for(count, _COUNT)
-    return f"{_five_digits(count / divisor)}{unit}" if divisor > 1 else f"{count:.0f}"
+    return f"{_five_digits(count / divisor)} {unit}" if divisor > 1 else f"{count:.0f}"
+
+
+def count(number: float) -> str:
+    """Return a number of things with three digits: `12.5 M`."""
+    return _scaled(number, _COUNT).rstrip() if number >= _COUNT[1][0] else f"{number:.0f}"
 
 
 def interval(name: str, low: float | None, point: float, high: float | None) -> str:

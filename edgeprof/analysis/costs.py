@@ -1,0 +1,272 @@
+"""What a model costs before anything runs: multiply-accumulates, parameters and memory of each operator."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeprof.analysis.flatbuffer import count_in, op_name, parse, tensor_spec
+
+# Loops, branches and recurrent operators whose work depends on more than their shapes; custom operators besides.
+_UNCOUNTED = frozenset({
+    "WHILE", "IF", "CALL", "CALL_ONCE", "LSTM", "RNN", "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN",
+    "UNIDIRECTIONAL_SEQUENCE_RNN", "STABLEHLO_COMPOSITE",
+})  # fmt: skip
+_ITEM_BYTES = {
+    "float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "complex128": 16, "float32": 4, "int32": 4, "uint32": 4,
+    "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int4": 0.5,
+}  # fmt: skip
+# Constants of these types are shapes, axes and indices, unless they are an operator's bias.
+_INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
+_LSTM_WEIGHTS = (*range(1, 9), 16)
+
+
+@dataclass(frozen=True, slots=True)
+class OpCost:
+    """One operator of the main graph.
+
+    Attributes:
+        index: Its place in the file; runtimes number nodes so.
+        name: `CONV_2D`, …, or a custom op's own name.
+        shape: Of its first output, an unknown dimension as 1; `None` without an output.
+        dtype: Of its first output, numpy's name.
+        macs: Multiply-accumulates; 0 for operators without weights or products of tensors; `None` where shapes do
+            not say (loops, custom operators).
+        parameters: Weights and biases it reads.
+        weight_bytes: What they take in the file.
+        activation_bytes: What it reads and writes besides.
+        live_bytes: All activations that must be kept while it runs, its own included.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str | None
+    macs: int | None
+    parameters: int
+    weight_bytes: int
+    activation_bytes: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """A whole model.
+
+    Attributes:
+        file_bytes: Size of the file.
+        parameters: Weights and biases, shared ones once.
+        weight_bytes: What they take in the file.
+        macs: Of all operators whose shapes say.
+        uncounted: Names of operators whose shapes do not say, sorted.
+        peak_live_bytes: Most that must be kept at once. A runtime that works in place may need less; alignment and
+            scratch buffers need more.
+        peak_op: The operator during which that is, or `None` without operators.
+        other_graphs: Graphs besides the main one (bodies of loops), which are not counted.
+        ops: In the file's order.
+    """
+
+    file_bytes: int
+    parameters: int
+    weight_bytes: int
+    macs: int
+    uncounted: tuple[str, ...]
+    peak_live_bytes: int
+    peak_op: int | None
+    other_graphs: int
+    ops: tuple[OpCost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    shape: tuple[int, ...]
+    dtype: str
+    constant_bytes: int
+    variable: bool
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        return math.ceil(self.elements * _ITEM_BYTES.get(self.dtype, 1))
+
+
+def read_costs(path: Path) -> ModelCost:
+    """Return what the model at `path` costs by its shapes.
+
+    Convention: one multiplication with one addition is one MAC, and only convolutions, matrix products and LSTM and
+    SVDF cells have any. An unknown dimension counts as 1.
+
+    Raises:
+        ModelError: The file is missing, cut short or no `.tflite` file.
+    """
+    return parse(path, _costs)
+
+
+def _costs(data: bytes) -> ModelCost:
+    import tflite  # noqa: PLC0415 - 60 ms that few commands need
+
+    model = tflite.Model.GetRootAs(data, 0)
+    graph, size = model.Subgraphs(0), len(data)
+    tensors = [_tensor(model, graph, i) for i in range(count_in(graph.TensorsLength(), size))]
+    nodes = [graph.Operators(i) for i in range(count_in(graph.OperatorsLength(), size))]
+    ends = [(_numbers(n.InputsAsNumpy(), tensors), _numbers(n.OutputsAsNumpy(), tensors)) for n in nodes]
+    live = _live_bytes(
+        tensors, ends, _numbers(graph.InputsAsNumpy(), tensors), _numbers(graph.OutputsAsNumpy(), tensors)
+    )
+    ops, used = [], set()
+    for index, (node, (inputs, outputs)) in enumerate(zip(nodes, ends, strict=True)):
+        name, custom = op_name(model.OperatorCodes(node.OpcodeIndex()))
+        weights = _weights(name, inputs, tensors)
+        used.update(weights)
+        moved = [tensors[i] for i in {*inputs, *outputs} if i >= 0 and not tensors[i].constant_bytes]
+        spec = tensor_spec(graph, outputs[0]) if outputs and outputs[0] >= 0 else None
+        ops.append(
+            OpCost(
+                index=index,
+                name=name,
+                shape=spec.shape if spec else None,
+                dtype=spec.dtype if spec else None,
+                macs=None if custom or name in _UNCOUNTED else _macs(name, node, inputs, outputs, tensors),
+                parameters=sum(tensors[i].elements for i in weights),
+                weight_bytes=sum(tensors[i].constant_bytes for i in weights),
+                activation_bytes=sum(tensor.size_bytes for tensor in moved),
+                live_bytes=live[index],
+            )
+        )
+    return ModelCost(
+        file_bytes=size,
+        parameters=sum(tensors[i].elements for i in used),
+        weight_bytes=sum(tensors[i].constant_bytes for i in used),
+        macs=sum(op.macs or 0 for op in ops),
+        uncounted=tuple(sorted({op.name for op in ops if op.macs is None})),
+        peak_live_bytes=max(live, default=0),
+        peak_op=live.index(max(live)) if live else None,
+        other_graphs=model.SubgraphsLength() - 1,
+        ops=tuple(ops),
+    )
+
+
+def _tensor(model: Any, graph: Any, index: int) -> _Tensor:  # noqa: ANN401 - `tflite` has no types
+    spec, raw = tensor_spec(graph, index), graph.Tensors(index)
+    constant_bytes = 0
+    if raw.Buffer() < model.BuffersLength():
+        buffer = model.Buffers(raw.Buffer())
+        constant_bytes = max(buffer.DataLength(), buffer.Size())  # the second where data stand behind the flatbuffer
+    return _Tensor(spec.shape, spec.dtype, constant_bytes, bool(raw.IsVariable()))
+
+
+def _numbers(found: Any, tensors: Sequence[_Tensor]) -> tuple[int, ...]:  # noqa: ANN401
+    """Return tensors' numbers, an absent one as −1.
+
+    Raises:
+        ValueError: One is no tensor of the graph.
+    """
+    numbers = () if isinstance(found, int) else tuple(int(number) for number in found)
+    if any(not -1 <= number < len(tensors) for number in numbers):
+        raise ValueError(f"tensors {numbers} of {len(tensors)}")
+    return numbers
+
+
+def _weights(name: str, inputs: Sequence[int], tensors: Sequence[_Tensor]) -> list[int]:
+    """Return the constants among the inputs that are parameters: all of an operator with weights, no indices else."""
+    constants = dict.fromkeys(i for i in inputs if i >= 0 and tensors[i].constant_bytes)
+    if name == "TRANSPOSE_CONV":
+        return [i for i in constants if i != inputs[0]]  # that is the shape of the output
+    if name in _MACS:
+        return list(constants)
+    return [i for i in constants if tensors[i].dtype not in _INDICES]
+
+
+def _live_bytes(
+    tensors: Sequence[_Tensor],
+    ends: Sequence[tuple[Sequence[int], Sequence[int]]],
+    graph_inputs: Iterable[int],
+    graph_outputs: Iterable[int],
+) -> list[int]:
+    """Return for each operator what all activations take that are written before its end and read from its start on."""
+    last_op = len(ends) - 1
+    born = dict.fromkeys(graph_inputs, 0)
+    dies = dict.fromkeys(graph_outputs, last_op)
+    for index, (inputs, outputs) in enumerate(ends):
+        for i in outputs:
+            born.setdefault(i, index)
+        for i in (*inputs, *outputs):
+            dies[i] = max(index, dies.get(i, index))
+    live = [0] * len(ends)
+    for i, tensor in enumerate(tensors):
+        if tensor.variable:
+            first, last = 0, last_op
+        elif i in born and not tensor.constant_bytes:
+            first, last = born[i], dies.get(i, born[i])
+        else:
+            continue
+        for index in range(first, last + 1):
+            live[index] += tensor.size_bytes
+    return live
+
+
+def _macs(name: str, node: Any, inputs: Sequence[int], outputs: Sequence[int], tensors: Sequence[_Tensor]) -> int:  # noqa: ANN401
+    count = _MACS.get(name)
+    if count is None:
+        return 0
+    shapes = [tensors[i].shape if i >= 0 else () for i in inputs]
+    return int(count(node, shapes, tensors[outputs[0]].elements))
+
+
+def _convolution(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
+    return out * math.prod(shapes[1][1:])  # (out, height, width, in of its group)
+
+
+def _depthwise(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
+    return out * math.prod(shapes[1][1:3])  # (1, height, width, out)
+
+
+def _convolution_3d(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
+    return out * math.prod(shapes[1][:4])  # (depth, height, width, in, out)
+
+
+def _transposed(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
+    weights, x = shapes[1], shapes[2]  # (out, height, width, in); every input element meets every weight of its channel
+    return math.prod(x) * math.prod(weights[:3])
+
+
+def _dense(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
+    return out * shapes[1][-1]  # (out, in)
+
+
+def _matrix_product(node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
+    import tflite  # noqa: PLC0415
+
+    options = tflite.BatchMatMulOptions()
+    table = node.BuiltinOptions()
+    turned = False
+    if table is not None:
+        options.Init(table.Bytes, table.Pos)
+        turned = bool(options.AdjX())
+    return out * shapes[0][-2 if turned else -1]
+
+
+def _lstm(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
+    steps = math.prod(shapes[0][:2])  # batch and time, in either order
+    return steps * sum(math.prod(shapes[i]) for i in _LSTM_WEIGHTS if i < len(shapes) and len(shapes[i]) == 2)
+
+
+def _svdf(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
+    return shapes[0][0] * int(math.prod(shapes[1]) + math.prod(shapes[2]))
+
+
+# Source of the layouts: the kernels' own comments in https://github.com/tensorflow/tensorflow/tree/master/tensorflow/lite/kernels
+_MACS = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "CONV_3D": _convolution_3d,
+    "TRANSPOSE_CONV": _transposed,
+    "FULLY_CONNECTED": _dense,
+    "BATCH_MATMUL": _matrix_product,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
+    "SVDF": _svdf,
+}

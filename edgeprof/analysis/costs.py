@@ -252,7 +252,8 @@ def _matrix_product(node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> i
 
 def _lstm(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
     steps = math.prod(shapes[0][:2])  # batch and time, in either order
-    return steps * sum(math.prod(shapes[i]) for i in _LSTM_WEIGHTS if i < len(shapes) and len(shapes[i]) == 2)
+    weights = (shapes[i] for i in _LSTM_WEIGHTS if i < len(shapes) and len(shapes[i]) == 2)
+    return int(steps * sum(math.prod(shape) for shape in weights))
 
 
 def _svdf(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401

@@ -90,6 +90,9 @@ class RunPlan:
         min_runs: At least so many timed runs in a launch, whatever they take.
         rate_hz: Timed runs a second, each measured from when it was due; `None` for back to back.
         sustained_s: Length of a long run after the launches, or `None`.
+        max_temp_mc: A launch waits until the hottest zone is no hotter, in thousandths of a degree Celsius, or `None`.
+        idle: A launch waits until others leave the board alone.
+        gate_s: Longest that a launch waits.
         warmup_s: Warm-up lasts at least this long …
         warmup_runs: … and at least so many runs, until two windows agree (see docs/measurement.md).
         threads: Threads the runtime may use.
@@ -108,6 +111,9 @@ class RunPlan:
     min_runs: int = 64
     rate_hz: float | None = None
     sustained_s: float | None = None
+    max_temp_mc: int | None = None
+    idle: bool = False
+    gate_s: float = 300.0
     warmup_s: float = 0.2
     warmup_runs: int = 5
     threads: int = 1

@@ -12,6 +12,8 @@ CODES: dict[str, tuple[str, ...]] = {
     "calibration_range": _ACCURACY,
     "clocks_changed": _WALL,
     "coarse_profiler": ("ops",),
+    "drift": _LATENCY,
+    "gate_timeout": _LATENCY,
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,

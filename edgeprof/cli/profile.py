@@ -60,6 +60,14 @@ Sustained = Annotated[
     float | None,
     typer.Option("--sustained", metavar="MINUTES", help="Then run so long on end: latency and heat over time."),
 ]
+MaxTemp = Annotated[
+    float | None,
+    typer.Option("--max-temp", metavar="CELSIUS", help="Begin each launch only when the board is no hotter."),
+]
+Idle = Annotated[bool, typer.Option("--idle", help="Begin each launch only when others leave the board alone.")]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Longest that --max-temp and --idle wait a launch.")
+]
 Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 PerOp = Annotated[
     bool,
@@ -86,6 +94,9 @@ def profile(
     runs: Runs = None,
     rate: Rate = None,
     sustained: Sustained = None,
+    max_temp: MaxTemp = None,
+    idle: Idle = False,
+    wait_s: Wait = 300.0,
     per_op: PerOp = False,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
@@ -120,6 +131,9 @@ def profile(
         runs=runs,
         rate_hz=rate,
         sustained_s=long_s,
+        max_temp_mc=None if max_temp is None else round(1000 * max_temp),
+        idle=idle,
+        gate_s=wait_s,
         runtime=runtime or "auto",
         timeout_s=timeout_s,
     )

@@ -6,13 +6,15 @@ from statistics import median
 from edgeprof.boards import BoardFacts, differences
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
+from edgeprof.profile.gates import BUSY_CORES
 from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, RunResult, State, Warning_
+from edgeprof.stats.steady import drift_ratio
 from edgeprof.targets import load_target
 from edgeprof.units import NS_PER_MS, percent, quantity
 from edgeprof.warnings_ import warning
 
-# Others that keep more of a core busy than this may take caches and memory from us, or the core itself.
-_BUSY_CORES = 0.25
+# Latency that moves further than this from a launch's beginning to its end is not one level.
+_DRIFT_RATIO = 0.05
 # The highest clock of two launches differs by no more than this unless something changed it.
 _CLOCK_RATIO = 0.05
 # A single thread that computes has its core for nearly all of the time.
@@ -76,6 +78,7 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
         *_spread(medians, cell.run.plan),
         *_short(cell, min(medians)),
         *_steady(cell),
+        *_drift(cell.run),
         *_preempted(cell),
         *_state(cell.run.states),
         *_missed(cell.run),
@@ -153,7 +156,7 @@ def _preempted(cell: LiveCell) -> list[Warning_]:
 def _state(states: Sequence[State | None]) -> list[Warning_]:
     found = []
     others = [state.others_cores for state in states if state and state.others_cores is not None]
-    if others and median(others) > _BUSY_CORES:
+    if others and median(others) > BUSY_CORES:
         text = f"others kept {median(others):.2g} cores of the board busy while the launches ran"
         found.append(warning("other_load", text))
     clocks = [state.freq_khz_high for state in states if state and state.freq_khz_high is not None]
@@ -174,3 +177,13 @@ def _missed(run: RunResult) -> list[Warning_]:
     late = f"{missed} of {runs} runs began a whole interval late"
     text = f"{late}: {run.plan.rate_hz:g} Hz is more than the board keeps up with"
     return [warning("rate_missed", text)]
+
+
+def _drift(run: RunResult) -> list[Warning_]:
+    """Say so where latency rises or falls inside most launches: warm-up was too short, or the board heats up."""
+    moved = [drift_ratio(launch.latency_ns) for launch in run.launches]
+    if len([ratio for ratio in moved if abs(ratio) > _DRIFT_RATIO]) * 2 <= len(moved):
+        return []
+    way = "rises" if median(moved) > 0 else "falls"
+    text = f"latency {way} by {percent(abs(median(moved)))} inside launches: heat, or warm-up that was too short"
+    return [warning("drift", text)]

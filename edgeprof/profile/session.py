@@ -12,6 +12,7 @@ from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
+from edgeprof.profile.gates import Gate
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.per_op import measure_per_op
@@ -178,10 +179,17 @@ class _Session:
     def _round(self, board: Board, group: Sequence[LiveCell], index: int, chance: random.Random) -> None:
         """Measure a launch of every cell of a group; again, for those that have none yet, after a cut of the link."""
         try:
+            self._wait(board, group)
             self._take_turns(board, group, index, chance)
         except LinkLost as exc:
             self._come_back(board, exc, [cell for cell in group if _lacks(cell, index)])
             self._take_turns(board, group, index, chance)
+
+    def _wait(self, board: Board, group: Sequence[LiveCell]) -> None:
+        name = self._device.name
+        reason = Gate(group[0].run.plan, name, lambda text: self._watch.say(name, text)).wait(board)
+        for cell in group if reason else ():
+            cell.warn("gate_timeout", f"launches began though the wait was over and {reason}")
 
     def _take_turns(self, board: Board, group: Sequence[LiveCell], index: int, chance: random.Random) -> None:
         cells = [cell for cell in group if _lacks(cell, index)]

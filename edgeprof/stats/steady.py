@@ -1,11 +1,17 @@
-"""When is a launch warmed up?"""
+"""When is a launch warmed up, and does it stay at one level?"""
 
 from collections.abc import Sequence
+from itertools import combinations
 from statistics import median
+
+import numpy as np
 
 # Two neighbouring windows whose medians agree so far are called steady.
 AGREEMENT = 0.02
 MAX_WINDOWS = 10
+_PARTS = 8
+_FEWEST_IN_PART = 5
+_TAU = 0.7
 
 
 def is_steady(windows: Sequence[Sequence[int]]) -> bool:
@@ -18,3 +24,21 @@ def is_steady(windows: Sequence[Sequence[int]]) -> bool:
         return False
     before, now = median(windows[-2]), median(windows[-1])
     return abs(now - before) <= AGREEMENT * before
+
+
+def drift_ratio(latency_ns: Sequence[int]) -> float:
+    """Return by how much latency moves from the first eighth of a launch to the last, where it moves steadily.
+
+    The eighths' medians must be in order but for a neighbour or two (Kendall's tau of at least 0.7); else it is 0, as
+    for a launch too short for eighths of five runs.
+
+    Source: H. B. Mann (1945), "Nonparametric tests against trend", Econometrica 13, 245-259.
+    """
+    size = len(latency_ns) // _PARTS
+    if size < _FEWEST_IN_PART:
+        return 0.0
+    whole = np.asarray(latency_ns[: size * _PARTS], dtype=float).reshape(_PARTS, size)
+    parts = [float(value) for value in np.median(whole, axis=1)]
+    pairs = list(combinations(parts, 2))
+    tau = sum((later > earlier) - (later < earlier) for earlier, later in pairs) / len(pairs)
+    return parts[-1] / parts[0] - 1 if abs(tau) >= _TAU else 0.0

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import serial
 
-from edgeprof import lab
+from edgeprof import lab, resources
 from edgeprof.errors import UsageError
 
 
@@ -130,3 +130,14 @@ def test_a_board_dies_with_the_process_that_started_it_however_that_ends(boot, l
 
     psutil.wait_procs([qemu], timeout=30)
     assert not psutil.pid_exists(pid) or qemu.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add, cli):
+    add("jetson-nano-look-alike")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", "-k", "2", "--runs", "20", "--json")
+
+    item = run.json()["items"][0]
+    assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")
+    assert all(state["temp_mc"] > 1000 for state in item["states"])

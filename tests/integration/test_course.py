@@ -40,6 +40,28 @@ def test_each_launch_has_the_state_of_its_board(cli):
     assert all(state["others_cores"] is None or state["others_cores"] >= 0 for state in run["states"])
 
 
+def test_a_board_without_a_thermometer_cannot_be_waited_for(cli):
+    if cli("device", "probe", "local", "--json").json()["items"][0]["probe"]["thermal_zones"]:
+        pytest.skip("this machine has a thermal zone")
+
+    done = cli("profile", MODEL, "--max-temp", "50", "--launches", "1")
+
+    assert done.code == 2
+    assert "error: `local` says no temperature to wait for" in done.err
+    assert "hint: leave out --max-temp" in done.err
+
+
+def test_waiting_for_an_idle_board_has_an_end_and_says_so(cli):
+    done = cli("profile", MODEL, "--idle", "--wait", "0", "--launches", "2", "--runs", "20", "--json")
+
+    assert done.code == 0, done.err
+    run = done.json()["items"][0]
+    assert (run["plan"]["idle"], run["plan"]["gate_s"]) == (True, 0)
+    assert {w["code"] for w in run["warnings"]} <= {"gate_timeout", "virtual_machine", "other_load", "short_inference",
+        "golden_not_checked", "launches_differ", "drift", "preempted", "no_warm_up", "powersave_governor",
+        "clocks_changed"}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 
 from edgeprof.records import CLOCK_INSTRUCTIONS, RawLaunch, RunPlan, StartUp
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
-from edgeprof.stats.steady import is_steady
+from edgeprof.stats.steady import drift_ratio, is_steady
 
 
 def launch(index: int, latency_ns: list[int]) -> RawLaunch:
@@ -108,3 +108,14 @@ def test_warm_up_is_over_when_two_neighbouring_windows_agree():
     assert not is_steady([[100]])
     assert not is_steady([[200, 210], [100, 101]])
     assert is_steady([[200, 210], [100, 101], [101, 102]])
+
+
+def test_a_launch_that_heats_up_drifts_and_noise_does_not():
+    rising = [1000 + index for index in range(200)]
+    chance = np.random.default_rng(2)
+    noise = [round(value) for value in chance.normal(1000, 100, 2000)]
+
+    assert drift_ratio(rising) == pytest.approx(0.17, abs=0.01)
+    assert drift_ratio(rising[::-1]) < -0.1
+    assert abs(drift_ratio(noise)) < 0.05
+    assert drift_ratio([1, 2, 3]) == 0

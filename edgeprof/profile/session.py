@@ -145,7 +145,7 @@ class _Session:
         if self._watcher:
             self._watcher.start(board)
         for cell in cells:
-            text = f"the link was lost and came back ({lost.message}); the step was measured again"
+            text = f"the link was lost and came back ({lost.message}); what it cut short was measured again"
             cell.warn("link_lost", text)
 
     def _prepare(self, board: Board, cell: LiveCell) -> None:
@@ -182,7 +182,7 @@ class _Session:
             self._wait(board, group)
             self._take_turns(board, group, index, chance)
         except LinkLost as exc:
-            self._come_back(board, exc, [cell for cell in group if _lacks(cell, index)])
+            self._come_back(board, exc, [cell for cell in group if cell.run.status == "running"])
             self._take_turns(board, group, index, chance)
 
     def _wait(self, board: Board, group: Sequence[LiveCell]) -> None:

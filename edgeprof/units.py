@@ -3,13 +3,17 @@
 The only place where quantities are converted; everything else keeps integers with the unit in the name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import floor, log10
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
 _COUNT = ((1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"))
 _TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
+_FREQUENCY = ((1, "kHz"), (1_000, "MHz"), (1_000_000, "GHz"))
+_CELSIUS = ((1_000, "°C"),)
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
 
 
@@ -64,6 +68,27 @@ def quantity(name: str, value: float) -> str:
     return three_digits(value)
 
 
+def axis_unit(name: str, top: float) -> tuple[int, str]:
+    """Return the unit for an axis of the metric `name` that ends at `top`: how much it is, and its name."""
+    table = next((table for ending, table in _AXES.items() if name.endswith(ending)), ((1, ""),))
+    return _unit_for(top, table)
+
+
+def axis(name: str, ticks: Sequence[float]) -> list[str]:
+    """Return the labels of an axis of the metric `name`, all in one unit, with as many digits as its steps need.
+
+    Args:
+        name: The metric with its unit.
+        ticks: At least one value in that unit, increasing.
+    """
+    divisor, unit = axis_unit(name, max(abs(tick) for tick in ticks))
+    if not unit and any(name.endswith(ending) for ending in _BY_ENDING):
+        return [quantity(name, tick) for tick in ticks]
+    step = min((b - a for a, b in pairwise(ticks)), default=max(ticks)) / divisor
+    decimals = max(0, -floor(log10(step) + _ROUNDING)) if step > 0 else 0
+    return [f"{tick / divisor:,.{decimals}f} {unit}".rstrip() for tick in ticks]
+
+
 def rate(latency_ns: float | None) -> str:
     """Return inferences per second at that latency, such as `813 inf/s`."""
     if latency_ns is None:
@@ -94,6 +119,16 @@ def clock(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def celsius(temp_mc: float) -> str:
+    """Return a temperature such as `48.2 °C` from thousandths of a degree."""
+    return f"{temp_mc / 1000:.1f} °C"
+
+
+def frequency(khz: float) -> str:
+    """Return a clock such as `1.80 GHz`."""
+    return _scaled(khz, _FREQUENCY)
 
 
 def three_digits(value: float) -> str:
@@ -132,4 +167,16 @@ _BY_ENDING: dict[str, Callable[[float], str]] = {
     "_bytes": size,
     "_ratio": percent,
     "_points": points,
+    "_mc": celsius,
+    "_khz": frequency,
 }
+# What the scale of a chart shares: sizes in MiB, not every tick in a unit of its own.
+_AXES = {
+    "_ns": _TIME,
+    "_instructions": _COUNT,
+    "_bytes": _BYTES,
+    "_mc": _CELSIUS,
+    "_khz": _FREQUENCY,
+}
+# A step of 0.1 has a logarithm just below −1.
+_ROUNDING = 1e-9

@@ -8,6 +8,7 @@ from rich.table import Table
 from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, OpTime, RunPlan, RunResult
 from edgeprof.report.text import console, plain, table
+from edgeprof.report.words import reason_words
 from edgeprof.stats import OpShare, OpShares, op_shares
 
 _COSTLIEST = 10
@@ -18,7 +19,7 @@ NO_TIME = "no_time_of_its_own"
 
 def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
     """Return `ops` (a list, the rest last; empty where not measured) and `op_profile` (how they were measured)."""
-    found = _shares(run)
+    found = shares(run)
     if found is None:
         return {"ops": [], "op_profile": {"name": run.plan.metric, "not_measured": not_measured(run)}}
     about: dict[str, Any] = {
@@ -38,27 +39,27 @@ def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
 
 def print_costliest(run: RunResult, cell: str) -> None:
     """Print a cell's costliest operators and the rest, or why there are none; nothing where nobody asked."""
-    found = _shares(run)
+    found = shares(run)
     if found is None:
         if not_measured(run) != "not_asked":
-            console().print(plain(f"{cell}: operators: not measured ({_words(not_measured(run))})"))
+            console().print(plain(f"{cell}: operators: not measured ({reason_words(not_measured(run))})"))
         return
     *ops, rest = found.rows
     ordered = sorted((row for row in ops if row.amount is not None), key=lambda row: -(row.amount or 0))
     hidden = len(ops) - len(ordered[:_COSTLIEST])
     more = f"; {hidden} more in `run show {run.run_id}`" if hidden else ""
-    console().print(plain(f"{cell}: costliest operators, {_method(found, run.plan)}{more}"))
+    console().print(plain(f"{cell}: costliest operators, {method(found, run.plan)}{more}"))
     console().print(_table([*ordered[:_COSTLIEST], rest], run.plan))
 
 
 def print_all(run: RunResult) -> None:
     """Print every operator in the order in which they ran; nothing where there is none."""
-    found = _shares(run)
+    found = shares(run)
     if found is not None:
-        console().print(plain(f"operators, {_method(found, run.plan)}"))
+        console().print(plain(f"operators, {method(found, run.plan)}"))
         console().print(_table(found.rows, run.plan))
     elif not_measured(run) != "not_asked":
-        console().print(plain(f"operators: not measured ({_words(not_measured(run))})"))
+        console().print(plain(f"operators: not measured ({reason_words(not_measured(run))})"))
 
 
 def not_measured(run: RunResult) -> str:
@@ -67,11 +68,13 @@ def not_measured(run: RunResult) -> str:
     return dict(run.not_measured).get("ops", unfinished)
 
 
-def _shares(run: RunResult) -> OpShares | None:
+def shares(run: RunResult) -> OpShares | None:
+    """Return the parts of a run by operator; `None` where they were not measured."""
     return None if run.op_profile is None else op_shares(run.op_profile, run.launches, run.plan)
 
 
-def _method(found: OpShares, plan: RunPlan) -> str:
+def method(found: OpShares, plan: RunPlan) -> str:
+    """Return how the parts were measured, and what the profiler costs."""
     whole, profiled = (units.quantity(plan.metric, value) for value in (found.total, found.profiled))
     runs = f"{found.n_used} of {found.n_runs} runs under the profiler"
     scaled = "" if found.scale_ratio == 1 else f"; times scaled by {found.scale_ratio:.3f} to fit"
@@ -83,11 +86,11 @@ def _table(rows: Sequence[OpShare], plan: RunPlan) -> Table:
     found = table("share", cost, "operator", "node", "output", "run by", right=("share", cost, "node"))
     for row in rows:
         share = "" if row.share_ratio is None else units.percent(row.share_ratio)
-        found.add_row(*(plain(text) for text in (share, _amount(row, plan), *_names(row.op))))
+        found.add_row(*(plain(text) for text in (share, amount_text(row, plan), *op_names(row.op))))
     return found
 
 
-def _amount(row: OpShare, plan: RunPlan) -> str:
+def amount_text(row: OpShare, plan: RunPlan) -> str:
     """Return a row's amount; as a range where the profiler's clock, which rounds down, leaves a visible one."""
     if row.amount is None:
         return ""
@@ -101,7 +104,8 @@ def _amount(row: OpShare, plan: RunPlan) -> str:
     return units.quantity(plan.metric, row.amount)
 
 
-def _names(op: OpTime | None) -> tuple[str, str, str, str]:
+def op_names(op: OpTime | None) -> tuple[str, str, str, str]:
+    """Return what a row is about: operator, node, output, and what ran it."""
     if op is None:
         return "rest: outside any operator", "", "", ""
     node = "" if op.node is None else str(op.node)
@@ -131,7 +135,3 @@ def _item(row: OpShare, plan: RunPlan, *, raw: bool) -> dict[str, Any]:
     if raw and op is not None:
         item["runs"] = [plan.amount(value) for value in op.runs_ns]
     return item
-
-
-def _words(code: str) -> str:
-    return code.replace("_", " ")

@@ -43,7 +43,7 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
         for run in shown:
             if run.sustained:
                 out.print(plain(sustained(run, shown)))
-            print_costliest(run, _cell(run, shown))
+            print_costliest(run, cell_name(run, shown))
         print_warnings(shown)
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""
@@ -73,8 +73,8 @@ def verdict(found: Comparison, runs: Sequence[RunResult]) -> str:
     by_id = {run.run_id: run for run in runs}
     base, other = by_id[found.base], by_id[found.other]
     beside = [run for run in runs if run.group == base.group]
-    names = f"{_cell(other, beside)} against {_cell(base, beside)}"
-    if _cell(other, beside) == _cell(base, beside):
+    names = f"{cell_name(other, beside)} against {cell_name(base, beside)}"
+    if cell_name(other, beside) == cell_name(base, beside):
         names = "the same against itself"
     where = f"{base.device}: " if len({run.device for run in runs}) > 1 else ""
     return f"{where}{names}: {_verdict(found)}"
@@ -180,7 +180,7 @@ def sustained(run: RunResult, runs: Sequence[RunResult]) -> str:
     if temps:
         parts.append(f"{temps[0] / 1000:.0f} → {temps[-1] / 1000:.0f} °C")
     length = units.clock(run.plan.sustained_s or 0)
-    return f"{_cell(run, runs)} for {length}: {'; '.join(parts)}  {bars([w.median_ns for w in run.sustained])}"
+    return f"{cell_name(run, runs)} for {length}: {'; '.join(parts)}  {bars([w.median_ns for w in run.sustained])}"
 
 
 def bars(values: Sequence[float], width: int = 40) -> str:
@@ -208,13 +208,13 @@ def print_warnings(runs: Sequence[RunResult]) -> None:
     seen: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         for found in run.warnings:
-            seen.setdefault((found.code, found.text), []).append(_cell(run, runs))
+            seen.setdefault((found.code, found.text), []).append(cell_name(run, runs))
     for (code, text), where in seen.items():
         about = "all" if len(where) == len(runs) > 1 else ", ".join(where)
         console().print(plain(f"warning: {about}: {text} [{code}]"))
 
 
-def _cell(run: RunResult, runs: Sequence[RunResult]) -> str:
+def cell_name(run: RunResult, runs: Sequence[RunResult]) -> str:
     """Return the shortest name of a cell that tells it from the others."""
     parts = (
         (run.device, {other.device for other in runs}),

@@ -1,0 +1,33 @@
+"""`edgeprof report`: stored runs as one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprof.cli.options import StoreUrl, complete_run
+
+
+def report(
+    run_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Runs, or their first digits.", autocompletion=complete_run),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
+    store: StoreUrl = None,
+) -> None:
+    """Write a page about stored runs: every launch, over time, operators, memory, conditions, the data itself.
+
+    One file that opens anywhere, offline. Nothing is measured.
+
+    Example:
+    edgeprof report 54450b98 9c01aa37 -o report.html
+    """
+    from edgeprof import units
+    from edgeprof.report.html import write_page
+    from edgeprof.store import open_store
+
+    with open_store(store) as opened:
+        runs = [opened.load_run(run_id) for run_id in run_ids]
+    write_page(runs, output)
+    typer.echo(f"wrote {output} ({units.size(output.stat().st_size)})")

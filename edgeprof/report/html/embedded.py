@@ -1,0 +1,55 @@
+"""The raw data inside a page: the runs' own JSON, compressed, thinned as far as it must be to fit."""
+
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from edgeprof.records import RunResult
+from edgeprof.report.document import document, run_item
+
+# A page of 20 runs stays below 500 KB; charts and tables take about half.
+MOST_BYTES = 160_000
+_LIMITS = (None, 4096, 1024, 256, 64, 16, 0)
+_SERIES = ("latency_ns", "warmup_ns", "guest_instructions", "warmup_guest_instructions", "runs")
+
+
+def embedded(runs: Sequence[RunResult], most_bytes: int = MOST_BYTES) -> tuple[str, int | None]:
+    """Return the runs' document as base64 of gzip, and to how many samples a launch it was thinned; `None` for all.
+
+    Thinned samples are evenly spaced in their order; every metric is computed from all of them before.
+    """
+    items = [run_item(run, raw=True) for run in runs]
+    for limit in _LIMITS:
+        packed = _packed([item if limit is None else _thinned(item, limit) for item in items], limit)
+        if len(packed) <= most_bytes:
+            break
+    return packed, limit
+
+
+def _packed(items: list[dict[str, Any]], limit: int | None) -> str:
+    whole = json.loads(document("runs", items))
+    if limit is not None:
+        whole["thinned_to"] = limit
+    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _thinned(item: dict[str, Any], limit: int) -> dict[str, Any]:
+    thin = {**item, "launches": [_thin(launch, limit) for launch in item["launches"]]}
+    for launch in thin["launches"]:
+        launch["blocks"] = []  # they count samples that are not all here
+    thin["ops"] = [_thin(op, limit) for op in item["ops"]]
+    thin["op_profile"] = _thin(item["op_profile"], limit)
+    return thin
+
+
+def _thin(record: dict[str, Any], limit: int) -> dict[str, Any]:
+    return {key: _spaced(part, limit) if key in _SERIES else part for key, part in record.items()}
+
+
+def _spaced(values: list[float], limit: int) -> list[float]:
+    if len(values) <= limit:
+        return values
+    return [values[len(values) * index // limit] for index in range(limit)]

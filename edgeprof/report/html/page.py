@@ -1,0 +1,170 @@
+"""One page about stored runs, whole in itself."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgeprof import version
+from edgeprof.errors import UsageError
+from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
+from edgeprof.report.document import estimates
+from edgeprof.report.html import views
+from edgeprof.report.html.bars import stacked
+from edgeprof.report.html.distribution import beyond, every_launch, overview
+from edgeprof.report.html.embedded import embedded
+from edgeprof.report.html.timeline import launch_panels, over_time, sustained_panels
+from edgeprof.report.html.views import Figure
+from edgeprof.report.summary import sustained, verdict
+from edgeprof.stats import verdicts
+
+# Rows of all tables of operators together.
+_OP_ROWS = 600
+_STAGES = ("process_start_ns", "runtime_load_ns", "model_load_ns", "allocate_ns", "first_inference_ns")
+_MEMORY = ("runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A run's part of the page."""
+
+    name: str
+    run: RunResult
+    conditions: str
+    facts: list[tuple[str, str]]
+    metrics: list[views.Metric]
+    not_measured: list[tuple[str, str]]
+    figures: tuple[Figure, ...]
+    ops: views.Ops
+
+
+def write_page(runs: Sequence[RunResult], output: Path) -> None:
+    """Write the page about `runs` to a file.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    text = page(runs)
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        hint = "name a file in a folder that exists and is yours: `-o report.html`"
+        raise UsageError(f"cannot write `{output}`: {exc.strerror}", hint) from exc
+
+
+def page(runs: Sequence[RunResult]) -> str:
+    """Return the HTML page about at least one run."""
+    unique = list({run.run_id: run for run in runs}.values())
+    loader = PackageLoader("edgeprof.report.html", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    headings, rows = views.summary(unique)
+    data, thinned_to = embedded(unique)
+    named = [(views.name(run, unique), run) for run in unique]
+    return environment.get_template("page.html.j2").render(
+        title=_title(unique),
+        version=version(),
+        style=_asset("page.css"),
+        script=_asset("page.js"),
+        headings=headings,
+        rows=list(zip(named, rows, strict=True)),
+        overviews=_overviews(named),
+        verdicts=[verdict(found, unique) for found in verdicts(unique)],
+        sections=[_section(title, run, unique) for title, run in named],
+        data=data,
+        thinned_to=thinned_to,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A style or script of ours, with the hash by which the page allows it and nothing else."""
+
+    text: Markup
+    hash: str
+
+
+def _asset(file: str) -> Asset:
+    text = files("edgeprof.report.html").joinpath(file).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Asset(Markup(text), f"sha256-{digest}")  # noqa: S704 - our own file
+
+
+def _title(runs: Sequence[RunResult]) -> str:
+    models = ", ".join(dict.fromkeys(run.artifact.model for run in runs))
+    devices = ", ".join(dict.fromkeys(run.device for run in runs))
+    return f"{models} on {devices}"
+
+
+def _overviews(named: list[tuple[str, RunResult]]) -> list[Figure]:
+    """Return a chart for each metric that runs were measured in: counts never stand beside times."""
+    found = []
+    for clock in dict.fromkeys(run.plan.clock for _, run in named):
+        rows = [(title, run, estimates(run)[0]) for title, run in named if run.plan.clock == clock and run.launches]
+        if rows:
+            title = "Instructions of every launch" if clock == CLOCK_INSTRUCTIONS else "Latency of every launch"
+            caption = "A dot is the median of one launch, a fresh process; the bar the interval of the whole at 95 %."
+            found.append(Figure(title, overview(rows), caption, "", ()))
+    return found
+
+
+def _section(title: str, run: RunResult, runs: Sequence[RunResult]) -> Section:
+    shown, missing = views.metrics(run)
+    most = max(10, _OP_ROWS // len(runs))
+    return Section(
+        title, run, views.conditions(run), views.facts(run), shown, missing, _figures(run, runs), views.ops(run, most)
+    )
+
+
+def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
+    if not run.launches:
+        return ()
+    by_name = {e.name: e for e in estimates(run) if e.statistic == "median"}
+    where, metric = views.conditions(run), run.plan.metric
+    spoilt = views.spoiling(run, metric)
+    tail = beyond(run)
+    caption = (
+        "Each row is a launch, its line the median; the band behind is the 95 % interval of the median over launches"
+    )
+    found = [
+        Figure(
+            "Every run of every launch", every_launch(run, by_name[metric]), _sentence(caption, tail), where, spoilt
+        ),
+        Figure("Launch by launch", over_time(launch_panels(run), "Over time"), _seen(run), where, spoilt),
+    ]
+    if run.sustained:
+        chart = over_time(sustained_panels(run), "A long run")
+        found.append(
+            Figure(
+                "A long run",
+                chart,
+                _sentence(sustained(run, runs).partition("  ")[0]),
+                where,
+                views.spoiling(run, metric),
+            )
+        )
+    start = stacked([by_name[stage] for stage in _STAGES])
+    if start:
+        text = "Each part is the median over launches of that stage; files may be in memory already."
+        found.append(Figure("Start-up", start, text, where, views.spoiling(run, *_STAGES)))
+    memory = stacked([by_name[part] for part in _MEMORY], by_name["peak_rss_bytes"])
+    if memory:
+        text = f"{len(run.memory)} processes of their own, after inference. Peak RSS holds Python and libraries too."
+        found.append(Figure("Memory", memory, text, where, views.spoiling(run, "peak_rss_bytes")))
+    return tuple(found)
+
+
+def _seen(run: RunResult) -> str:
+    if any(run.states):
+        return "What the board's sensors said while each launch ran; time counts from the first launch."
+    return "Temperature, clocks and others' load: not measured (nobody watched, or the board does not say)."
+
+
+def _sentence(*parts: str) -> str:
+    return "; ".join(part for part in parts if part) + "."

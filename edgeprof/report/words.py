@@ -1,0 +1,31 @@
+"""Metrics, reasons and facts in words; what is not listed still reads, from its own name."""
+
+_METRICS = {
+    "latency_ns": "latency",
+    "guest_instructions": "guest instructions",
+    "anonymous_growth_bytes": "weights and arena (anonymous growth)",
+    "file_backed_growth_bytes": "mapped files (growth)",
+    "peak_rss_bytes": "peak RSS",
+    "runtime_bytes": "runtime's library",
+    "top1_ratio": "top-1 accuracy",
+    "top5_ratio": "top-5 accuracy",
+    "float_top1_ratio": "top-1 of the float model",
+    "drop_points": "drop against the float model",
+    "sustained_first_ns": "sustained: at first",
+    "sustained_last_ns": "sustained: at the end",
+    "slow_after_s": "sustained: 10 % slower from",
+}
+_UNITS = ("_ns", "_s", "_bytes", "_ratio", "_points", "_uw", "_uj", "_mc", "_khz")
+
+
+def metric_words(name: str) -> str:
+    """Return a metric's name for people: `first inference` of `first_inference_ns`."""
+    if name in _METRICS:
+        return _METRICS[name]
+    bare = next((name.removesuffix(unit) for unit in _UNITS if name.endswith(unit)), name)
+    return bare.replace("_", " ")
+
+
+def reason_words(code: str | None) -> str:
+    """Return a reason code for people: `too few samples`."""
+    return (code or "").replace("_", " ")

@@ -87,3 +87,16 @@ def test_a_model_that_kills_its_process_is_reported_and_spares_the_others(instal
     assert "hint: the runtime aborted its process, not edgeprof's" in done.stderr
     assert "Traceback" not in done.stderr
     assert (deadly["status"], spared["status"]) == ("failed", "complete")
+
+
+def test_the_wheel_writes_a_page_too(installed, cli):
+    model = next(installed.parent.glob("lib/python*/site-packages/edgeprof/_data/device_agents/selftest.tflite"))
+    program = str(installed / "edgeprof")
+    run = [program, "profile", str(model), "--launches", "1", "--runs", "5", "--json"]
+    made = json.loads(subprocess.run(run, cwd="/", env=cli.env, capture_output=True, text=True, check=True).stdout)
+
+    written = [program, "report", made["items"][0]["run_id"]]
+    done = subprocess.run(written, cwd=cli.folder, env=cli.env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "</html>" in (cli.folder / "report.html").read_text()

@@ -11,7 +11,9 @@ from edgeprof.report.html.svg import Drawing, Scale, scale
 
 WIDTH = 760
 _LEFT, _RIGHT = 190, 20
-_BINS = 48
+# Columns of a histogram, and how wide each is.
+_FINE, _COARSE = (48, 14), (16, 42)
+_START = 70
 # Further apart than so many times, equal ratios read better than equal differences.
 _LOG_RATIO = 20
 # So many times the distance from p05 to p90 beyond either, a chart ends, so that its middle can be seen; how many runs
@@ -37,37 +39,39 @@ def overview(rows: Sequence[tuple[str, RunResult, Estimate]]) -> Markup:
     for index, ((name, _, estimate), values) in enumerate(zip(rows, medians, strict=True)):
         middle = 24 + 30 * index
         drawn.text((_LEFT - 10, middle + 4), _short(name), "end")
-        for number, value in enumerate(values, 1):
-            drawn.dot((along(value), middle), "dot", f"launch {number}: {units.quantity(metric, value)}")
+        drawn.dots([(along(value), middle) for value in values], "dot")
         _interval(drawn, along, estimate, middle)
     return drawn.done()
 
 
-def every_launch(run: RunResult, estimate: Estimate) -> Markup:
+def every_launch(run: RunResult, estimate: Estimate, *, fine: bool = True) -> Markup:
     """Return a histogram a launch, on one axis, with its median; and the estimate's interval behind all."""
+    bins, width = _FINE if fine else _COARSE
     launches = [np.asarray(launch.latency_ns, dtype=float) for launch in run.launches]
     whole = np.concatenate(launches)
     amounts = (*(run.plan.amount(end) for end in _ends(whole)), *_medians(run))
-    along = scale(amounts, 70, WIDTH - _RIGHT)
+    along = scale(amounts, _START, _START + bins * width)
     each = 26 if len(launches) <= 16 else 17
     height = 8 + each * len(launches)
     drawn = Drawing(WIDTH, height + 24, "Every run of every launch")
     if estimate.low is not None and estimate.high is not None:
         drawn.box((along(estimate.low), 4), (along(estimate.high) - along(estimate.low), height - 4), "band")
     drawn.across(along, run.plan.metric, 4, height)
-    edges = np.linspace(along.low, along.high, _BINS + 1)
+    edges = np.linspace(along.low, along.high, bins + 1)
     most = 0.0
     counts = []
     for values in launches:
         found = np.histogram(np.asarray([run.plan.amount(v) for v in values]), edges)[0] / len(values)
         most = max(most, float(found.max()))
         counts.append(found)
+    middles, every = [], 1 if len(launches) <= 16 else 4
     for index, (found, median) in enumerate(zip(counts, _medians(run), strict=True)):
         base = 4 + each * (index + 1)
-        title = f"launch {index + 1}: median {units.quantity(run.plan.metric, median)}, {len(launches[index])} runs"
-        _histogram(drawn, along, found / (most or 1) * (each - 4), base, title)
-        drawn.line((along(median), base - each + 5), (along(median), base), "mid")
-        drawn.text((62, base - 3), str(index + 1), "end")
+        _histogram(drawn, width, found / (most or 1) * (each - 4), base)
+        if index % every == 0:
+            drawn.text((62, base - 3), str(index + 1), "end")
+        middles.append((along(median), base - each + 5, base))
+    drawn.bars(middles, "mid")
     return drawn.done()
 
 
@@ -88,19 +92,13 @@ def _ends(whole: np.ndarray) -> tuple[float, float]:
     return max(float(whole.min()), low - reach), min(float(whole.max()), high + reach)
 
 
-def _histogram(drawn: Drawing, along: Scale, heights: np.ndarray, base: float, title: str) -> None:
-    """Draw steps from the first bin that holds anything to the last."""
+def _histogram(drawn: Drawing, width: int, heights: np.ndarray, base: float) -> None:
+    """Draw columns from the first that holds anything to the last; what holds little still shows."""
     filled = np.flatnonzero(heights)
-    if not len(filled):
-        return
-    first, last = int(filled[0]), int(filled[-1])
-    width = (along.end - along.start) / len(heights)
-    points = [(along.start + first * width, base)]
-    for index in range(first, last + 1):
-        top = base - float(heights[index])
-        points += [(along.start + index * width, top), (along.start + (index + 1) * width, top)]
-    points.append((along.start + (last + 1) * width, base))
-    drawn.path(points, "area", title)
+    if len(filled):
+        first, last = int(filled[0]), int(filled[-1])
+        shown = [max(0.5, float(height)) if height else 0.0 for height in heights[first : last + 1]]
+        drawn.steps((_START + first * width, base), width, shown, "area")
 
 
 def _interval(drawn: Drawing, along: Scale, estimate: Estimate, middle: float) -> None:

@@ -9,19 +9,20 @@ from typing import Any
 from edgeprof.records import RunResult
 from edgeprof.report.document import document, run_item
 
-# A page of 20 runs stays below 500 KB; charts and tables take about half.
-MOST_BYTES = 160_000
-_LIMITS = (None, 4096, 1024, 256, 64, 16, 0)
+_LIMITS = (None, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 0)
 _SERIES = ("latency_ns", "warmup_ns", "guest_instructions", "warmup_guest_instructions", "runs")
 
 
-def embedded(runs: Sequence[RunResult], most_bytes: int = MOST_BYTES) -> tuple[str, int | None]:
+def embedded(runs: Sequence[RunResult], most_bytes: int) -> tuple[str, int | None]:
     """Return the runs' document as base64 of gzip, and to how many samples a launch it was thinned; `None` for all.
 
     Thinned samples are evenly spaced in their order; every metric is computed from all of them before.
     """
     items = [run_item(run, raw=True) for run in runs]
-    for limit in _LIMITS:
+    lengths = [len(launch.latency_ns) for run in runs for launch in run.launches]
+    # A sample takes a byte at the very least: what cannot fit is not tried.
+    hopeful = [limit for limit in _LIMITS if sum(min(n, limit or n) for n in lengths) <= most_bytes or limit == 0]
+    for limit in hopeful:
         packed = _packed([item if limit is None else _thinned(item, limit) for item in items], limit)
         if len(packed) <= most_bytes:
             break

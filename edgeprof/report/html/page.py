@@ -23,8 +23,14 @@ from edgeprof.report.html.views import Figure
 from edgeprof.report.summary import sustained, verdict
 from edgeprof.stats import verdicts
 
+# A page of 20 runs and all it holds; what charts and tables leave of it is for the samples.
+_MOST_BYTES = 490_000
+_LEAST_DATA = 50_000
 # Rows of all tables of operators together.
-_OP_ROWS = 600
+_OP_ROWS = 160
+_MANY_RUNS = 20
+# With more launches than this on a page their histograms are coarser.
+_MANY_LAUNCHES = 200
 _STAGES = ("process_start_ns", "runtime_load_ns", "model_load_ns", "allocate_ns", "first_inference_ns")
 _MEMORY = ("runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
 
@@ -64,22 +70,27 @@ def page(runs: Sequence[RunResult]) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    headings, rows = views.summary(unique)
-    data, thinned_to = embedded(unique)
-    named = [(views.name(run, unique), run) for run in unique]
-    return environment.get_template("page.html.j2").render(
-        title=_title(unique),
-        version=version(),
-        style=_asset("page.css"),
-        script=_asset("page.js"),
-        headings=headings,
-        rows=list(zip(named, rows, strict=True)),
-        overviews=_overviews(named),
-        verdicts=[verdict(found, unique) for found in verdicts(unique)],
-        sections=[_section(title, run, unique) for title, run in named],
-        data=data,
-        thinned_to=thinned_to,
-    )
+    template = environment.get_template("page.html.j2")
+    content = _content(unique)
+    bare = len(template.render(content, data="", thinned_to=None).encode())
+    data, thinned_to = embedded(unique, max(_LEAST_DATA, _MOST_BYTES - bare))
+    return template.render(content, data=data, thinned_to=thinned_to)
+
+
+def _content(runs: Sequence[RunResult]) -> dict[str, object]:
+    headings, rows = views.summary(runs)
+    named = [(views.name(run, runs), run) for run in runs]
+    return {
+        "title": _title(runs),
+        "version": version(),
+        "style": _asset("page.css"),
+        "script": _asset("page.js"),
+        "headings": headings,
+        "rows": list(zip(named, rows, strict=True)),
+        "overviews": _overviews(named),
+        "verdicts": [verdict(found, runs) for found in verdicts(runs)],
+        "sections": [_section(title, run, runs) for title, run in named],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ def _overviews(named: list[tuple[str, RunResult]]) -> list[Figure]:
 
 def _section(title: str, run: RunResult, runs: Sequence[RunResult]) -> Section:
     shown, missing = views.metrics(run)
-    most = max(10, _OP_ROWS // len(runs))
+    most = _OP_ROWS // min(len(runs), _MANY_RUNS)
     return Section(
         title, run, views.conditions(run), views.facts(run), shown, missing, _figures(run, runs), views.ops(run, most)
     )
@@ -128,14 +139,13 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
     by_name = {e.name: e for e in estimates(run) if e.statistic == "median"}
     where, metric = views.conditions(run), run.plan.metric
     spoilt = views.spoiling(run, metric)
-    tail = beyond(run)
+    tail, fine = beyond(run), sum(len(other.launches) for other in runs) <= _MANY_LAUNCHES
     caption = (
         "Each row is a launch, its line the median; the band behind is the 95 % interval of the median over launches"
     )
+    spread = every_launch(run, by_name[metric], fine=fine)
     found = [
-        Figure(
-            "Every run of every launch", every_launch(run, by_name[metric]), _sentence(caption, tail), where, spoilt
-        ),
+        Figure("Every run of every launch", spread, _sentence(caption, tail), where, spoilt),
         Figure("Launch by launch", over_time(launch_panels(run), "Over time"), _seen(run), where, spoilt),
     ]
     if run.sustained:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from markupsafe import Markup, escape
 
 from edgeprof import units
 
 _NICE = (1, 2, 5, 10)
+_FEW_POINTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,12 @@ class Drawing:
         """Draw a line through points, each written as its step from the one before."""
         if not points:
             return
-        (x, y), *rest = [(round(10 * x), round(10 * y)) for x, y in points]
-        steps = [f"M{_n(x / 10)} {_n(y / 10)}"]
+        # Of many points, none is seen to a tenth of a pixel.
+        fine = 10 if len(points) <= _FEW_POINTS else 1
+        (x, y), *rest = [(round(fine * x), round(fine * y)) for x, y in points]
+        steps = [f"M{_n(x / fine)} {_n(y / fine)}"]
         for to_x, to_y in rest:
-            steps.append(f"l{_n((to_x - x) / 10)} {_n((to_y - y) / 10)}")
+            steps.append(f"l{_n((to_x - x) / fine)} {_n((to_y - y) / fine)}")
             x, y = to_x, to_y
         self._parts.append(f'<path class="{style}" d="{"".join(steps)}"{_close("path", title)}')
 
@@ -94,10 +98,24 @@ class Drawing:
         place = f'x="{_n(at[0])}" y="{_n(at[1])}" width="{_n(max(0, size[0]))}" height="{_n(size[1])}"'
         self._parts.append(f'<rect class="{style}" {place}{_close("rect", title)}')
 
-    def dot(self, at: tuple[float, float], style: str, title: str | None = None, radius: float = 3) -> None:
-        """Draw a dot."""
-        place = f'cx="{_n(at[0])}" cy="{_n(at[1])}" r="{_n(radius)}"'
-        self._parts.append(f'<circle class="{style}" {place}{_close("circle", title)}')
+    def dots(self, points: Sequence[tuple[float, float]], style: str) -> None:
+        """Draw dots: strokes without length, whose round ends the style makes visible."""
+        places = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in points)
+        self._parts.append(f'<path class="{style}" d="{places}"/>')
+
+    def bars(self, bars: Sequence[tuple[float, float, float]], style: str) -> None:
+        """Draw vertical lines: each a place across, and two places upright."""
+        places = "".join(f"M{_n(x)} {_n(start)}V{_n(end)}" for x, start, end in bars)
+        self._parts.append(f'<path class="{style}" d="{places}"/>')
+
+    def steps(self, start: tuple[float, float], width: float, heights: Sequence[float], style: str) -> None:
+        """Fill columns of the same width, side by side above `start`."""
+        x, base = start
+        path, level = [f"M{_n(x)} {_n(base)}"], 0.0
+        for height, alike in groupby(round(2 * height) / 2 for height in heights):
+            path.append(f"v{_n(level - height)}h{_n(width * len(list(alike)))}")
+            level = height
+        self._parts.append(f'<path class="{style}" d="{"".join(path)}V{_n(base)}"/>')
 
     def text(self, at: tuple[float, float], text: str, style: str = "") -> None:
         """Write text; its anchor is the style's."""

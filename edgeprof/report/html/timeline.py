@@ -13,6 +13,8 @@ from edgeprof.report.html.svg import Drawing, Scale, scale
 
 _LEFT, _RIGHT, _EACH, _GAP = 90, 20, 90, 36
 _MOST_POINTS = 150
+# So many are seen as dots too.
+_FEW_POINTS = 16
 _QUANTITIES = {
     "ns": "latency",
     "mc": "temperature",
@@ -83,13 +85,12 @@ def _panel(drawn: Drawing, panel: Panel, along: Scale, top: float) -> None:
     names = [name for name, _ in panel.lines]
     drawn.text((_LEFT, top - 8), panel.title if len(names) == 1 else f"{panel.title}: {', '.join(names)}", "head")
     drawn.upright(up, panel.name, along.start, along.end)
-    for at, low, high in panel.spans:
-        drawn.line((along(at), up(low)), (along(at), up(high)), "span")
+    if panel.spans:
+        drawn.bars([(along(at), up(low), up(high)) for at, low, high in panel.spans], "span")
     for index, (name, points) in enumerate(panel.lines):
         drawn.path([(along(x), up(y)) for x, y in _thinned(points)], f"line l{index % 4}", name)
-        if len(points) <= 64:
-            for x, y in points:
-                drawn.dot((along(x), up(y)), f"point p{index % 4}", f"{name}: {units.quantity(panel.name, y)}", 2.5)
+        if len(points) <= _FEW_POINTS:
+            drawn.dots([(along(x), up(y)) for x, y in points], f"point l{index % 4}")
 
 
 def _panels(times: Sequence[float], records: Sequence[State | SustainedWindow | None]) -> tuple[Panel, ...]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli import ab, compress, device, inspect, lab, profile, report, run, target
+from edgeprof.cli import ab, compare, compress, device, inspect, lab, profile, report, run, target
 
 app = typer.Typer(
     help="What a Keras model costs on a board: latency, memory and accuracy, measured and comparable.",
@@ -34,6 +34,7 @@ def _root(
 
 app.command("profile")(profile.profile)
 app.command("ab")(ab.ab)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("inspect")(inspect.inspect)
 app.command("compress")(compress.compress)

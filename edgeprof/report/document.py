@@ -1,22 +1,21 @@
 """Runs as the JSON that `--json`, exports and `serve` share: one shape, described by schema.json beside this file."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from edgeprof.metrics import estimates
 from edgeprof.records import (
     CLOCK_INSTRUCTIONS,
     Artifact,
     Comparison,
-    Estimate,
     RawLaunch,
     RunPlan,
     RunResult,
     TensorSpec,
 )
 from edgeprof.report.ops import per_op_items
-from edgeprof.stats import latency_estimates, over_launches, start_up_estimates, sustained_estimates
 from edgeprof.store import RunRow
 
 SCHEMA = 1
@@ -31,17 +30,6 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of every document."""
     parsed: dict[str, Any] = json.loads(files("edgeprof.report").joinpath("schema.json").read_text())
     return parsed
-
-
-def estimates(run: RunResult) -> tuple[Estimate, ...]:
-    """Return every metric of a run, computed now from what is stored."""
-    return (
-        *latency_estimates(run.launches, run.plan),
-        *start_up_estimates(run.launches, run.plan),
-        *sustained_estimates(run.sustained),
-        *_memory(run),
-        *_accuracy(run),
-    )
 
 
 def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
@@ -60,7 +48,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "accelerator": run.plan.accelerator,
         "group": run.group,
         "environment": dict(run.environment),
-        "metrics": [_fields(estimate) for estimate in estimates(run)],
+        "metrics": metric_items(run),
         "states": [None if state is None else _fields(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
         **per_op_items(run, raw=raw),
@@ -89,6 +77,11 @@ def artifact_item(artifact: Artifact) -> dict[str, Any]:
     }
 
 
+def metric_items(run: RunResult) -> list[dict[str, Any]]:
+    """Return every metric of a run."""
+    return [_fields(estimate) for estimate in estimates(run)]
+
+
 def comparison_item(comparison: Comparison) -> dict[str, Any]:
     """Return how two runs relate."""
     return _fields(comparison)
@@ -97,34 +90,6 @@ def comparison_item(comparison: Comparison) -> dict[str, Any]:
 def row_item(row: RunRow) -> dict[str, Any]:
     """Return a line of `run list`."""
     return _fields(row)
-
-
-def _accuracy(run: RunResult) -> Iterable[Estimate]:
-    reasons = dict(run.not_measured)
-    reason = reasons.get("top1_ratio", "not_reached")
-    got = run.accuracy
-    if got is None:
-        return [Estimate("top1_ratio", "share", None, not_measured=reason)]
-    found = [Estimate("top1_ratio", "share", got.top1_ratio, n_launches=1, n_samples=got.n_samples)]
-    few = "fewer_than_six_classes"
-    found.append(_shown("top5_ratio", "share", got.top5_ratio, got.n_samples, few))
-    found.append(_shown("float_top1_ratio", "share", got.float_top1_ratio, got.n_samples, "no_float_model"))
-    found.append(_shown("drop_points", "difference", got.drop_points, got.n_samples, "no_float_model"))
-    return found
-
-
-def _shown(name: str, statistic: str, point: float | None, n_samples: int, reason: str) -> Estimate:
-    if point is None:
-        return Estimate(name, statistic, None, not_measured=reason)
-    return Estimate(name, statistic, point, n_launches=1, n_samples=n_samples)
-
-
-def _memory(run: RunResult) -> Iterable[Estimate]:
-    names = ("anonymous_growth_bytes", "file_backed_growth_bytes", "peak_rss_bytes", "runtime_bytes")
-    if not run.memory:
-        reason = dict(run.not_measured).get("peak_rss_bytes", "not_reached")
-        return [Estimate(name, "median", None, not_measured=reason) for name in names]
-    return [over_launches(name, "median", [getattr(repeat, name) for repeat in run.memory]) for name in names]
 
 
 def _plan(run: RunResult) -> dict[str, Any]:

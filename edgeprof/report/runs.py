@@ -9,8 +9,9 @@ from rich.table import Table
 
 from edgeprof import units
 from edgeprof.errors import UsageError
+from edgeprof.metrics import estimates
 from edgeprof.records import RunResult, State
-from edgeprof.report.document import document, estimates, row_item, run_item
+from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write

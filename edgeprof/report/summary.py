@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from edgeprof import units
+from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
-from edgeprof.report.document import comparison_item, document, estimates, run_item
+from edgeprof.report.document import comparison_item, document, run_item
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
@@ -77,10 +78,11 @@ def verdict(found: Comparison, runs: Sequence[RunResult]) -> str:
     if cell_name(other, beside) == cell_name(base, beside):
         names = "the same against itself"
     where = f"{base.device}: " if len({run.device for run in runs}) > 1 else ""
-    return f"{where}{names}: {_verdict(found)}"
+    return f"{where}{names}: {verdict_words(found)}"
 
 
-def _verdict(found: Comparison) -> str:
+def verdict_words(found: Comparison) -> str:
+    """Return a verdict with its interval, without the names of the two."""
     if found.ratio is None or found.low is None or found.high is None:
         return "not compared: one launch gives no interval"
     margin = units.percent(found.margin_ratio)

@@ -1,6 +1,14 @@
 """Samples to estimates: the only place where a statistic is computed."""
 
-from edgeprof.stats.comparisons import MARGIN_RATIO, Compared, compare, verdicts
+from edgeprof.stats.comparisons import (
+    MARGIN_RATIO,
+    Compared,
+    compare,
+    compare_separate,
+    comparison,
+    decide,
+    verdicts,
+)
 from edgeprof.stats.estimates import CONFIDENCE, is_narrow, latency_estimates, over_launches, start_up_estimates
 from edgeprof.stats.ops import OpShare, OpShares, op_shares
 from edgeprof.stats.sustained import sustained_estimates
@@ -12,6 +20,9 @@ __all__ = [
     "OpShare",
     "OpShares",
     "compare",
+    "compare_separate",
+    "comparison",
+    "decide",
     "is_narrow",
     "latency_estimates",
     "op_shares",

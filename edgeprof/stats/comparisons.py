@@ -1,8 +1,11 @@
-"""Comparisons of runs that took turns block by block: a ratio with its interval, and a verdict with a margin.
+"""Comparisons of two runs: a ratio with its interval, and a verdict with a margin.
 
-In each block every live process runs twice, once on the way there and once on the way back (A B B A), so that what
-drifts cancels. A launch gives one observation: the median over its blocks of the logarithm of the ratio of medians.
-What differs from process to process stays in the spread between launches, and so in the interval.
+Runs that took turns: in each block every live process runs twice, once on the way there and once on the way back
+(A B B A), so that what drifts cancels. A launch gives one observation: the median over its blocks of the logarithm of
+the ratio of medians. What differs from process to process stays in the spread between launches, and so in the interval.
+
+Runs that did not: the difference of the means of the logarithms of launch medians, by Welch. What differs from one
+session to the next is the same for all launches of a run, and so in no interval: such a ratio says less.
 """
 
 import math
@@ -27,9 +30,10 @@ class Compared:
     Attributes:
         mean: Mean over launches of the logarithm of the ratio.
         error: Its standard error; `None` for one launch.
-        n: Launches that both have.
+        n: Launches that both have, or the fewer of the two where they did not take turns.
         looks: How often measuring could have ended.
         margin: Logarithm of one and the margin.
+        freedom: Degrees of freedom of `error`.
     """
 
     mean: float
@@ -37,6 +41,7 @@ class Compared:
     n: int
     looks: int
     margin: float
+    freedom: float
 
     def half(self, confidence: float) -> float | None:
         """Return half the interval's length, in logarithms; the error is shared between the looks (Bonferroni)."""
@@ -59,7 +64,7 @@ class Compared:
             return 0.0 if distance > 0 else 1.0
         from scipy.special import stdtr  # noqa: PLC0415 - a quarter of a second that `--help` need not pay
 
-        return float(min(1.0, 2 * stdtr(self.n - 1, -distance / self.error) * self.looks))
+        return float(min(1.0, 2 * stdtr(self.freedom, -distance / self.error) * self.looks))
 
     def detectable(self, confidence: float) -> float | None:
         """Return the smallest change beyond the margin that so many launches find with a chance of 80 %."""
@@ -71,7 +76,7 @@ class Compared:
     def _quantile(self, probability: float) -> float:
         from scipy.special import stdtrit  # noqa: PLC0415
 
-        return float(stdtrit(self.n - 1, probability))
+        return float(stdtrit(self.freedom, probability))
 
 
 def compare(
@@ -87,7 +92,28 @@ def compare(
         return None
     n = len(logs)
     error = float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else None
-    return Compared(float(np.mean(logs)), error, n, looks, math.log1p(margin_ratio))
+    return Compared(float(np.mean(logs)), error, n, looks, math.log1p(margin_ratio), n - 1)
+
+
+def compare_separate(
+    base: Sequence[RawLaunch], other: Sequence[RawLaunch], looks: int = 1, margin_ratio: float = MARGIN_RATIO
+) -> Compared | None:
+    """Return what two runs that did not take turns say of one another; `None` if one has no launches.
+
+    Source: B. L. Welch (1947), "The generalization of Student's problem when several different population variances
+    are involved", Biometrika 34, 28-35, on the logarithms of launch medians.
+    """
+    if not base or not other:
+        return None
+    logs = [np.log([np.median(launch.latency_ns) for launch in launches]) for launches in (base, other)]
+    fewest, margin = min(map(len, logs)), math.log1p(margin_ratio)
+    mean = float(logs[1].mean() - logs[0].mean())
+    if fewest < 2:
+        return Compared(mean, None, fewest, looks, margin, 1)
+    parts = [float(values.var(ddof=1)) / len(values) for values in logs]
+    whole = sum(parts)
+    spread = sum(part**2 / (len(values) - 1) for part, values in zip(parts, logs, strict=True))
+    return Compared(mean, math.sqrt(whole), fewest, looks, margin, whole**2 / spread if spread else fewest - 1)
 
 
 def verdicts(
@@ -107,17 +133,23 @@ def verdicts(
     """
     pairs = _pairs([run for run in runs if run.launches])
     found = [compare(base.launches, run.launches, len(run.plan.looks), margin_ratio) for base, run in pairs]
+    decided = decide(found, confidence)
+    return tuple(
+        comparison(base, run, pair, verdict, confidence)
+        for (base, run), pair, verdict in zip(pairs, found, decided, strict=True)
+    )
+
+
+def decide(found: Sequence[Compared | None], confidence: float = CONFIDENCE) -> list[str]:
+    """Return a verdict for each pair; together they are wrong with a chance of one less `confidence` (Holm)."""
     known = [(index, pair) for index, pair in enumerate(found) if pair]
-    decided: dict[int, str] = {}
+    decided = [INCONCLUSIVE] * len(found)
     ordered = sorted(known, key=lambda item: item[1].risk())
     for rank, (index, pair) in enumerate(ordered):
         if pair.risk() > (1 - confidence) / (len(ordered) - rank):
             break
         decided[index] = pair.leaning()
-    return tuple(
-        _comparison(base, run, found[index], decided.get(index, INCONCLUSIVE), margin_ratio, confidence)
-        for index, (base, run) in enumerate(pairs)
-    )
+    return decided
 
 
 def _pairs(runs: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
@@ -132,11 +164,12 @@ def _pairs(runs: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
     return pairs
 
 
-def _comparison(
-    base: RunResult, run: RunResult, pair: Compared | None, verdict: str, margin_ratio: float, confidence: float
+def comparison(
+    base: RunResult, run: RunResult, pair: Compared | None, verdict: str, confidence: float = CONFIDENCE
 ) -> Comparison:
+    """Return a pair as a record: the ratio with its interval, or that nothing compares them."""
     empty = Comparison(
-        base.run_id, run.run_id, run.plan.metric, None, None, None, confidence, 0, margin_ratio, None, INCONCLUSIVE,
+        base.run_id, run.run_id, run.plan.metric, None, None, None, confidence, 0, MARGIN_RATIO, None, INCONCLUSIVE,
         "no_common_launches",
     )  # fmt: skip
     if pair is None:
@@ -148,6 +181,7 @@ def _comparison(
         low=None if half is None else math.exp(pair.mean - half),
         high=None if half is None else math.exp(pair.mean + half),
         n_launches=pair.n,
+        margin_ratio=math.expm1(pair.margin),
         detectable_ratio=pair.detectable(confidence),
         verdict=verdict,
         not_measured=None,

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from edgeprof import version
 from edgeprof.errors import UsageError
+from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
-from edgeprof.report.document import estimates
 from edgeprof.report.html import views
 from edgeprof.report.html.bars import stacked
 from edgeprof.report.html.distribution import beyond, every_launch, overview

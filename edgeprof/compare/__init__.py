@@ -1,0 +1,7 @@
+"""Stored runs beside one another: what may be compared, by how much they differ, and which of them is worth having."""
+
+from edgeprof.compare.conditions import AXES, Axis, Change
+from edgeprof.compare.matrix import Cell, Matrix, relate
+from edgeprof.compare.pareto import Ranked, fronts
+
+__all__ = ["AXES", "Axis", "Cell", "Change", "Matrix", "Ranked", "fronts", "relate"]

@@ -1,0 +1,229 @@
+"""Stored runs beside one another: only what may be compared is, and the rest says why."""
+
+import json
+import math
+from dataclasses import replace
+from random import Random
+
+import jsonschema
+import numpy as np
+import pytest
+
+from edgeprof.compare import fronts, relate
+from edgeprof.compare.pareto import wilson
+from edgeprof.errors import UsageError
+from edgeprof.records import Accuracy, RawLaunch, StartUp
+from edgeprof.report.document import schema
+from edgeprof.report.matrix import matrix_document, print_matrix
+from edgeprof.stats import compare_separate
+from tests.unit.test_reports import ARTIFACT, COUNTED, RUN
+
+
+def launches(level: float, count: int = 8, spread: float = 0.004, seed: int = 1) -> tuple[RawLaunch, ...]:
+    """Return launches around a latency in ns, with a difference from process to process."""
+    chance = Random(seed)
+    made = []
+    for index in range(count):
+        own = level * chance.lognormvariate(0, spread)
+        latency = tuple(round(own * chance.lognormvariate(0, 0.002)) for _ in range(70))
+        made.append(RawLaunch(index, latency, (), StartUp(1, 2, 3, 4, 5), 1, 1, index))
+    return tuple(made)
+
+
+def run(name: str, level: float = 1e6, recipe: str = "int8", **changes):
+    artifact = replace(ARTIFACT, recipe=recipe, sha256=f"{recipe:0<64}".replace("i", "1").replace("n", "2")[:64])
+    made = replace(RUN, run_id=name, artifact=artifact, launches=launches(level, seed=sum(map(ord, name))), warnings=())
+    return replace(made, **changes)
+
+
+def cells(matrix):
+    return [(cell.run.run_id, cell.method, cell.comparison and cell.comparison.verdict) for cell in matrix.cells]
+
+
+def test_two_recipes_of_a_model_on_a_device_compare_along_the_axis_that_was_found():
+    matrix = relate([run("a", 1e6), run("b", 5e5, recipe="fp32")])
+
+    assert (matrix.axis.name, matrix.found) == ("recipe", True)
+    assert cells(matrix) == [("a", "base", None), ("b", "separate", "less")]
+    assert [change.name for change in matrix.cells[1].changes] == ["artifact", "recipe"]
+
+
+def test_runs_that_took_turns_are_compared_in_turns_though_the_base_is_named():
+    matrix = relate([run("a", group="g"), run("b", 5e5, recipe="fp32", group="g")], base_id="b")
+
+    assert cells(matrix) == [("a", "in_turns", "more"), ("b", "base", None)]
+
+
+def test_any_other_condition_refuses_a_cell_with_its_values():
+    other = run("b", recipe="fp32", environment=(("kernel", "5.10"), ("temp_mc_before", "80000")))
+
+    cell = relate([run("a"), other, run("c", recipe="fp32")]).cells[1]
+
+    assert (cell.method, cell.comparison) == ("refused", None)
+    assert cell.refused == ("board's kernel: 5.10, the base's is 6.1",)
+
+
+def test_a_reading_of_a_moment_is_no_condition():
+    assert (
+        relate([run("a"), run("b", environment=(("kernel", "6.1"), ("temp_mc_before", "70000")))]).axis.name == "time"
+    )
+
+
+def test_a_declared_axis_refuses_what_it_does_not_change():
+    matrix = relate([run("a"), run("b", recipe="fp32")], axis_name="threads")
+
+    assert [cell.method for cell in matrix.cells] == ["base", "refused"]
+    assert matrix.cells[1].refused[-1] == "recipe: fp32, the base's is int8"
+
+
+def test_each_device_has_a_base_of_its_own():
+    there = {"device": "orin", "board_id": "x", "environment": (("kernel", "5.10"),)}
+    runs = [run("a"), run("b", 5e5, "fp32"), run("c", 2e6, **there), run("d", 4e6, "fp32", **there)]
+
+    matrix = relate(runs)
+
+    assert matrix.axis.name == "recipe"
+    assert cells(matrix) == [
+        ("a", "base", None),
+        ("b", "separate", "less"),
+        ("c", "base", None),
+        ("d", "separate", "more"),
+    ]
+
+
+def test_along_the_devices_what_the_board_is_changes_with_it():
+    there = {"device": "orin", "board_id": "x", "environment": (("kernel", "5.10"),)}
+
+    matrix = relate([run("a"), run("c", 2e6, **there)])
+
+    assert matrix.axis.name == "device"
+    assert cells(matrix) == [("a", "base", None), ("c", "separate", "more")]
+    assert {"device", "board", "board's kernel"} <= {change.name for change in matrix.cells[1].changes}
+
+
+def test_a_device_without_the_bases_like_is_refused_and_says_so():
+    there = {"device": "orin", "board_id": "x", "environment": (("kernel", "5.10"),)}
+
+    matrix = relate([run("a"), run("b", 5e5, "fp32"), run("d", 4e6, "fp32", **there)], axis_name="recipe")
+
+    assert matrix.cells[2].refused == ("no run to hold it against: the base's like is not among the runs",)
+
+
+def test_counts_of_instructions_never_stand_against_a_latency():
+    matrix = relate([run("a"), replace(COUNTED, run_id="b", device="pi5")])
+
+    assert matrix.cells[1].method == "refused"
+    assert any("metric: guest_instructions" in reason for reason in matrix.cells[1].refused)
+
+
+def test_a_run_without_launches_is_refused():
+    matrix = relate([run("a"), run("b", launches=(), status="failed")])
+
+    assert "b has no launches" in matrix.cells[1].refused
+
+
+@pytest.mark.parametrize(
+    ("runs", "options", "words"),
+    [
+        ([run("a")], {}, "one run compares with nothing"),
+        ([run("a"), run("a")], {}, "one run compares with nothing"),
+        ([run("a"), run("b")], {"base_id": "c"}, "--base `c` is none of the runs"),
+        ([run("a"), run("b")], {"axis_name": "thread"}, "unknown axis: `thread`"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_clear_error(runs, options, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        relate(runs, **options)
+
+    assert caught.value.hint
+
+
+def test_one_launch_gives_a_ratio_and_no_verdict():
+    cell = relate([run("a"), run("b", 5e5, launches=launches(5e5, 1))]).cells[1]
+
+    assert cell.comparison.ratio == pytest.approx(0.5, rel=0.02)
+    assert (cell.comparison.low, cell.comparison.verdict) == (None, "inconclusive")
+
+
+def test_the_interval_of_separate_runs_holds_its_level_with_unequal_spread():
+    inside = 0
+    for seed in range(400):
+        base, other = launches(1e6, 8, 0.05, seed), launches(1e6, 16, 0.01, seed + 10_000)
+        pair = compare_separate(base, other)
+        inside += abs(pair.mean) <= pair.half(0.95)
+
+    assert 0.92 <= inside / 400 <= 0.98
+
+
+def test_equal_runs_are_hardly_ever_told_apart():
+    wrong = 0
+    for seed in range(200):
+        pair = relate([run("a", launches=launches(1e6, seed=seed)), run("b", launches=launches(1e6, seed=seed + 999))])
+        wrong += pair.cells[1].comparison.verdict in ("less", "more")
+
+    assert wrong <= 2
+
+
+def test_welch_gives_the_textbook_degrees_of_freedom():
+    first = [launch(v) for v in (100, 120, 140)]
+    second = [launch(v) for v in (300, 301, 302, 303)]
+
+    pair = compare_separate(first, second)
+
+    a, b = (np.var(np.log(v), ddof=1) / len(v) for v in ((100, 120, 140), (300, 301, 302, 303)))
+    assert pair.mean == pytest.approx(np.mean(np.log([300, 301, 302, 303])) - np.mean(np.log([100, 120, 140])))
+    assert pair.error == pytest.approx(math.sqrt(a + b))
+    assert pair.freedom == pytest.approx((a + b) ** 2 / (a**2 / 2 + b**2 / 3))
+
+
+def launch(value: int) -> RawLaunch:
+    return RawLaunch(0, (value,), (), StartUp(1, 2, 3, 4, 5), 1, 1, 1)
+
+
+def test_the_front_holds_what_no_other_beats():
+    small = run("small", 5e5, accuracy=Accuracy(500, 0.80, None))
+    good = run("good", 1e6, accuracy=Accuracy(500, 0.95, None), artifact=replace(ARTIFACT, size_bytes=200_000))
+    bad = run("bad", 2e6, accuracy=Accuracy(500, 0.80, None), artifact=replace(ARTIFACT, size_bytes=200_000))
+
+    ranked = {one.run.run_id: [other.run_id for other in one.dominated_by] for one in fronts([small, good, bad])}
+
+    assert ranked == {"small": [], "good": [], "bad": ["small", "good"]}
+
+
+def test_what_was_not_measured_is_never_taken_for_good():
+    unknown = run("unknown", 5e5, accuracy=None)
+    known = run("known", 1e6, accuracy=Accuracy(500, 0.5, None))
+
+    assert [one.dominated_by for one in fronts([unknown, known])] == [(), ()]
+
+
+def test_runs_of_other_devices_do_not_push_one_another_off():
+    assert [one.dominated_by for one in fronts([run("a"), run("b", 2e6, device="orin")])] == [(), ()]
+
+
+def test_wilson_gives_the_published_interval():
+    # L. D. Brown, T. T. Cai and A. DasGupta (2001), Statistical Science 16: 0 of 10 reaches to 0.278.
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_the_document_is_valid_by_the_shipped_schema():
+    matrix = relate([run("a"), run("b", 5e5, "fp32"), run("c", recipe="fp32", plan=replace(RUN.plan, threads=4))])
+
+    document = json.loads(matrix_document(matrix, fronts([cell.run for cell in matrix.cells])))
+
+    jsonschema.validate(document, schema())
+    assert (document["axis"], document["axis_found"], document["base"]) == ("recipe", True, "a")
+
+
+def test_people_read_rows_columns_and_what_kind_of_comparison_it_is(capsys):
+    there = {"device": "[b]orin", "board_id": "x", "environment": (("kernel", "5.10"),)}
+    runs = [run("a"), run("b", 5e5, "fp32"), run("c", 2e6, **there), run("d", plan=replace(RUN.plan, threads=4))]
+
+    print_matrix(relate(runs), as_json=False)
+
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["latency", "(median)", "pi5", "[b]orin"]
+    assert "× faster (" in out
+    assert "separate runs: the interval comes from the launches of two sessions" in out
+    assert "not compared: m int8 ×4 on pi5: threads: 4, the base's is 1" in out
+    assert "pi5: worth having, as far as measured" in out

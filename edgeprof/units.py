@@ -3,6 +3,7 @@
 The only place where quantities are converted; everything else keeps integers with the unit in the name.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import floor, log10
@@ -87,6 +88,23 @@ def axis(name: str, ticks: Sequence[float]) -> list[str]:
     step = min((b - a for a, b in pairwise(ticks)), default=max(ticks)) / divisor
     decimals = max(0, -floor(log10(step) + _ROUNDING)) if step > 0 else 0
     return [f"{tick / divisor:,.{decimals}f} {unit}".rstrip() for tick in ticks]
+
+
+def parse(name: str, text: str | float) -> float:
+    """Return what a person wrote for the metric `name` in that metric's unit: 5,000,000 for `5 ms` of `latency_ns`.
+
+    Shares and points may be bare numbers, counts too; a time or a size needs its unit.
+
+    Raises:
+        ValueError: It is no such quantity; the message says what would be.
+    """
+    known = next((table for ending, table in _WRITTEN.items() if name.endswith(ending)), {"": 1.0})
+    found = _QUANTITY.fullmatch(str(text).strip())
+    unit = found[2] if found else None
+    if found is None or unit not in known:
+        examples = ", ".join(f"`5 {unit}`" if unit else "`5`" for unit in known)
+        raise ValueError(f"`{text}` is none: write {examples}")
+    return float(found[1]) * known[unit]
 
 
 def rate(latency_ns: float | None) -> str:
@@ -177,6 +195,14 @@ _AXES = {
     "_bytes": _BYTES,
     "_mc": _CELSIUS,
     "_khz": _FREQUENCY,
+}
+_QUANTITY = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([^\s0-9]*)")
+_WRITTEN: dict[str, dict[str, float]] = {
+    "_ns": {"ns": 1, "µs": 1_000, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S},
+    "_instructions": {"": 1, "k": 1e3, "M": 1e6, "G": 1e9},
+    "_bytes": {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1e3, "MB": 1e6, "GB": 1e9},
+    "_ratio": {"": 1, "%": 0.01},
+    "_points": {"": 1, "pp": 1},
 }
 # A step of 0.1 has a logarithm just below −1.
 _ROUNDING = 1e-9

@@ -88,7 +88,11 @@ def conditions(run: RunResult) -> dict[str, str]:
 
 def differences(base: RunResult, other: RunResult) -> tuple[Change, ...]:
     """Return the conditions in which two runs differ; what only one of them says is no difference."""
-    first, second = conditions(base), conditions(other)
+    return differing(conditions(base), conditions(other))
+
+
+def differing(first: dict[str, str], second: dict[str, str]) -> tuple[Change, ...]:
+    """Return what is said otherwise in two sets of conditions."""
     return tuple(
         Change(name, text, second[name]) for name, text in first.items() if name in second and second[name] != text
     )

@@ -11,6 +11,7 @@ session to the next is the same for all launches of a run, and so in no interval
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,16 @@ MARGIN_RATIO = 0.02
 _POWER = 0.8
 
 LESS, MORE, SAME, INCONCLUSIVE = "less", "more", "same", "inconclusive"
+
+
+class Decidable(Protocol):
+    """What a verdict can be given on."""
+
+    def risk(self) -> float:
+        """Return the chance of an error at which the verdict is just there."""
+
+    def leaning(self) -> str:
+        """Return the verdict that more certainty around the same figure would give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +151,7 @@ def verdicts(
     )
 
 
-def decide(found: Sequence[Compared | None], confidence: float = CONFIDENCE) -> list[str]:
+def decide(found: Sequence[Decidable | None], confidence: float = CONFIDENCE) -> list[str]:
     """Return a verdict for each pair; together they are wrong with a chance of one less `confidence` (Holm)."""
     known = [(index, pair) for index, pair in enumerate(found) if pair]
     decided = [INCONCLUSIVE] * len(found)

@@ -1,0 +1,127 @@
+"""Is a figure below a limit? The figure of a launch, of a run against an older one, or a share of samples."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeprof.stats.comparisons import LESS, MORE, Compared
+
+# What stands exactly at its limit keeps it.
+_JUST_BELOW = -1e-12
+
+
+def against_limit(values: Sequence[float], limit: float, *, exact: bool = False) -> Compared:
+    """Return where positive values, one a launch, lie in relation to a limit above 0: Student's t on their logarithms.
+
+    Args:
+        values: One a launch; one in all where `exact`.
+        limit: What they are held against.
+        exact: The value is known, not sampled: a file's size.
+
+    Source: G. J. Hahn and W. Q. Meeker (1991), "Statistical Intervals", section 4.2, on log-transformed data.
+    """
+    logs = np.log(np.asarray(values, dtype=float) / limit)
+    n = len(logs)
+    error = 0.0 if exact else float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else None
+    return _compared(float(logs.mean()), error, n, n - 1)
+
+
+def against_base(values: Sequence[float], base: Sequence[float], allowed_ratio: float) -> Compared:
+    """Return where the ratio of two runs' values lies in relation to `1 + allowed_ratio`: Welch's t on logarithms.
+
+    Source: B. L. Welch (1947), Biometrika 34, 28-35.
+    """
+    logs = [np.log(np.asarray(sample, dtype=float)) for sample in (base, values)]
+    mean = float(logs[1].mean() - logs[0].mean()) - math.log1p(allowed_ratio)
+    fewest = min(map(len, logs))
+    if fewest < 2:
+        return _compared(mean, None, fewest, 1)
+    parts = [float(sample.var(ddof=1)) / len(sample) for sample in logs]
+    whole = sum(parts)
+    spread = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, logs, strict=True))
+    return _compared(mean, math.sqrt(whole), fewest, whole**2 / spread if spread else fewest - 1)
+
+
+def _compared(mean: float, error: float | None, n: int, freedom: float) -> Compared:
+    return Compared(_JUST_BELOW if mean == 0 and error == 0 else mean, error, n, 1, 0.0, freedom)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of samples, held against a floor that it must reach: `less` is the good side, as everywhere.
+
+    Attributes:
+        hits: Samples that count.
+        n: All samples.
+        floor: From 0 to 1.
+    """
+
+    hits: int
+    n: int
+    floor: float
+
+    def leaning(self) -> str:
+        """Return `less` where the floor is reached."""
+        return LESS if self.hits >= self.floor * self.n else MORE
+
+    def risk(self) -> float:
+        """Return the two-sided binomial chance of a share so far from the floor.
+
+        Source: C. J. Clopper and E. S. Pearson (1934), Biometrika 26, 404-413.
+        """
+        from scipy.special import bdtr, bdtrc  # noqa: PLC0415 - a quarter of a second that `--help` need not pay
+
+        above = 1.0 if self.hits == 0 else float(bdtrc(self.hits - 1, self.n, self.floor))
+        below = float(bdtr(self.hits, self.n, self.floor))
+        return min(1.0, 2 * (above if self.leaning() == LESS else below))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the exact interval of the share, by the same source."""
+        from scipy.special import btdtri  # noqa: PLC0415
+
+        tail = (1 - confidence) / 2
+        low = 0.0 if self.hits == 0 else float(btdtri(self.hits, self.n - self.hits + 1, tail))
+        high = 1.0 if self.hits == self.n else float(btdtri(self.hits + 1, self.n - self.hits, 1 - tail))
+        return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A loss of accuracy against the float model on the same samples, in points, held against the most allowed.
+
+    Only the two shares are stored, not which samples each got right: the error is that of independent samples, which
+    is wider than the true one.
+    """
+
+    ratio: float
+    float_ratio: float
+    n: int
+    most_points: float
+
+    @property
+    def points(self) -> float:
+        """Return the loss in percentage points."""
+        return (self.float_ratio - self.ratio) * 100
+
+    def leaning(self) -> str:
+        """Return `less` where no more is lost than allowed."""
+        return LESS if self.points <= self.most_points else MORE
+
+    def risk(self) -> float:
+        """Return the two-sided normal chance of a loss so far from the limit."""
+        distance, error = abs(self.points - self.most_points), self._error()
+        if error == 0:
+            return 0.0
+        return math.erfc(distance / error / math.sqrt(2))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the interval of the loss, in points."""
+        from scipy.special import ndtri  # noqa: PLC0415
+
+        half = float(ndtri(1 - (1 - confidence) / 2)) * self._error()
+        return self.points - half, self.points + half
+
+    def _error(self) -> float:
+        return 100 * math.sqrt(sum(p * (1 - p) / self.n for p in (self.ratio, self.float_ratio)))

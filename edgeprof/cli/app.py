@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli import ab, compare, compress, device, inspect, lab, profile, report, run, target
+from edgeprof.cli import ab, baseline, compare, compress, device, inspect, lab, profile, report, run, target, validate
 
 app = typer.Typer(
     help="What a Keras model costs on a board: latency, memory and accuracy, measured and comparable.",
@@ -35,9 +35,11 @@ def _root(
 app.command("profile")(profile.profile)
 app.command("ab")(ab.ab)
 app.command("compare")(compare.compare)
+app.command("validate")(validate.validate)
 app.command("report")(report.report)
 app.command("inspect")(inspect.inspect)
 app.command("compress")(compress.compress)
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
 app.add_typer(run.app, name="run")

@@ -116,9 +116,14 @@ def compare_separate(
     """
     if not base or not other:
         return None
-    logs = [np.log([np.median(launch.latency_ns) for launch in launches]) for launches in (base, other)]
-    fewest, margin = min(map(len, logs)), math.log1p(margin_ratio)
-    mean = float(logs[1].mean() - logs[0].mean())
+    medians = [[float(np.median(launch.latency_ns)) for launch in launches] for launches in (base, other)]
+    return welch(medians[0], medians[1], looks, math.log1p(margin_ratio))
+
+
+def welch(base: Sequence[float], other: Sequence[float], looks: int, margin: float) -> Compared:
+    """Return how positive values of two independent samples relate, on their logarithms; see `compare_separate`."""
+    logs = [np.log(np.asarray(values, dtype=float)) for values in (base, other)]
+    fewest, mean = min(map(len, logs)), float(logs[1].mean() - logs[0].mean())
     if fewest < 2:
         return Compared(mean, None, fewest, looks, margin, 1)
     parts = [float(values.var(ddof=1)) / len(values) for values in logs]

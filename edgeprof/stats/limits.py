@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeprof.stats.comparisons import LESS, MORE, Compared
+from edgeprof.stats.comparisons import LESS, MORE, Compared, welch
 
 # What stands exactly at its limit keeps it.
 _JUST_BELOW = -1e-12
@@ -29,19 +29,9 @@ def against_limit(values: Sequence[float], limit: float, *, exact: bool = False)
 
 
 def against_base(values: Sequence[float], base: Sequence[float], allowed_ratio: float) -> Compared:
-    """Return where the ratio of two runs' values lies in relation to `1 + allowed_ratio`: Welch's t on logarithms.
-
-    Source: B. L. Welch (1947), Biometrika 34, 28-35.
-    """
-    logs = [np.log(np.asarray(sample, dtype=float)) for sample in (base, values)]
-    mean = float(logs[1].mean() - logs[0].mean()) - math.log1p(allowed_ratio)
-    fewest = min(map(len, logs))
-    if fewest < 2:
-        return _compared(mean, None, fewest, 1)
-    parts = [float(sample.var(ddof=1)) / len(sample) for sample in logs]
-    whole = sum(parts)
-    spread = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, logs, strict=True))
-    return _compared(mean, math.sqrt(whole), fewest, whole**2 / spread if spread else fewest - 1)
+    """Return where the ratio of two runs' values lies in relation to `1 + allowed_ratio`: Welch's t on logarithms."""
+    pair = welch(base, values, 1, 0.0)
+    return _compared(pair.mean - math.log1p(allowed_ratio), pair.error, pair.n, pair.freedom)
 
 
 def _compared(mean: float, error: float | None, n: int, freedom: float) -> Compared:
@@ -79,11 +69,11 @@ class Share:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the exact interval of the share, by the same source."""
-        from scipy.special import btdtri  # noqa: PLC0415
+        from scipy.special import betaincinv  # noqa: PLC0415
 
         tail = (1 - confidence) / 2
-        low = 0.0 if self.hits == 0 else float(btdtri(self.hits, self.n - self.hits + 1, tail))
-        high = 1.0 if self.hits == self.n else float(btdtri(self.hits + 1, self.n - self.hits, 1 - tail))
+        low = 0.0 if self.hits == 0 else float(betaincinv(self.hits, self.n - self.hits + 1, tail))
+        high = 1.0 if self.hits == self.n else float(betaincinv(self.hits + 1, self.n - self.hits, 1 - tail))
         return low, high
 
 

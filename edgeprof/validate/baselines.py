@@ -50,9 +50,11 @@ def save_baselines(runs: Sequence[RunResult], path: Path) -> tuple[Baseline, ...
         UsageError: A run is not fit to be one, or the file cannot be read or written.
     """
     made = [_baseline(run) for run in runs]
-    kept = [old for old in load_baselines(path) if _key(old) not in {_key(new) for new in made}] if path.exists() else []
+    kept = (
+        [old for old in load_baselines(path) if _key(old) not in {_key(new) for new in made}] if path.exists() else []
+    )
     found = sorted((*kept, *made), key=_key)
-    whole = {"schema": SCHEMA, "kind": KIND, "items": [_item(baseline) for baseline in found]}
+    whole = {"schema": SCHEMA, "kind": KIND, "items": [baseline_item(baseline) for baseline in found]}
     try:
         path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as exc:
@@ -103,7 +105,8 @@ def _key(baseline: Baseline) -> tuple[str, ...]:
     return (baseline.model, baseline.recipe, baseline.device, *about)
 
 
-def _item(baseline: Baseline) -> dict[str, Any]:
+def baseline_item(baseline: Baseline) -> dict[str, Any]:
+    """Return a baseline as JSON."""
     item = {name: getattr(baseline, name) for name in baseline.__dataclass_fields__}
     return {**item, "figures": {key: list(found) for key, found in baseline.figures.items()}}
 
@@ -113,5 +116,5 @@ def _loaded(item: dict[str, Any]) -> Baseline:
     if any(value <= 0 for found in figures.values() for value in found):
         raise ValueError("a figure is not above 0")
     known = {str(name): str(text) for name, text in item["conditions"].items()}
-    texts = [str(item[name]) for name in ("model", "recipe", "device")]
-    return Baseline(str(item["run_id"]), float(item["created_unix_s"]), *texts, known, figures)
+    model, recipe, device = (str(item[name]) for name in ("model", "recipe", "device"))
+    return Baseline(str(item["run_id"]), float(item["created_unix_s"]), model, recipe, device, known, figures)

@@ -11,6 +11,7 @@ from edgeprof.targets import did_you_mean, refuse_unknown_keys
 from edgeprof.validate.figures import BY_KEY, Figure
 
 LAUNCHES = 10
+_MOST = 500
 _TOP = ("launches", "artifact", "budget")
 _ARTIFACT = ("name", "file", "recipe", "calibration", "preprocess", "eval", "threads", "cpus", "runtime")
 _BUDGET = ("device", "artifact", "baseline", "no_worse")
@@ -144,7 +145,9 @@ def _checks(table: dict[str, Any], artifacts: list[Released], path: Path) -> lis
     refuse_unknown_keys(table, (*_BUDGET, *BY_KEY), where)
     device = _text(table, "device", where)
     if device is None:
-        raise UsageError(f"{where} has no `device`", '`edgeprof device list` shows yours; device = "local" is this machine')
+        raise UsageError(
+            f"{where} has no `device`", '`edgeprof device list` shows yours; device = "local" is this machine'
+        )
     baseline = _path(_text(table, "baseline", where), path)
     worse = table.get("no_worse", {})
     if not isinstance(worse, dict) or (worse and baseline is None):
@@ -152,7 +155,9 @@ def _checks(table: dict[str, Any], artifacts: list[Released], path: Path) -> lis
     limits = [(BY_KEY[key], _quantity(BY_KEY[key].metric, table[key], where)) for key in BY_KEY if key in table]
     allowed = [(_worse_figure(key, where), _allowance(key, value, where)) for key, value in worse.items()]
     if not limits and not allowed:
-        raise UsageError(f"{where} limits nothing", f"figures: {', '.join(BY_KEY)}; or no_worse = {{ latency = \"5 %\" }}")
+        raise UsageError(
+            f"{where} limits nothing", f'figures: {", ".join(BY_KEY)}; or no_worse = {{ latency = "5 %" }}'
+        )
     found = []
     for artifact in _named(table, artifacts, where):
         found += [Check(artifact, device, figure, limit) for figure, limit in limits]
@@ -167,7 +172,9 @@ def _named(table: dict[str, Any], artifacts: list[Released], where: str) -> list
     wanted = _text(table, "artifact", where)
     names = [artifact.name for artifact in artifacts]
     if wanted is not None and wanted not in names:
-        raise UsageError(f"{where}: unknown artifact `{wanted}`", did_you_mean(wanted, names) + f"known: {', '.join(names)}")
+        raise UsageError(
+            f"{where}: unknown artifact `{wanted}`", did_you_mean(wanted, names) + f"known: {', '.join(names)}"
+        )
     return [artifact for artifact in artifacts if wanted in (None, artifact.name)]
 
 
@@ -200,8 +207,8 @@ def _quantity(metric: str, value: object, where: str) -> float:
 
 
 def _number(value: object, where: str, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1000:
-        raise UsageError(f"{where} = {value!r} is out of range", f"a whole number from {least} to 1000")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise UsageError(f"{where} = {value!r} is out of range", f"a whole number from {least} to {_MOST}")
     return value
 
 

@@ -1,0 +1,132 @@
+"""A gate's verdicts, for people, as Markdown and as JSON."""
+
+import json
+from collections.abc import Sequence
+
+from edgeprof.report.document import document
+from edgeprof.report.text import console, plain, table, write
+from edgeprof.report.words import reason_words
+from edgeprof.validate import GateResult, Verdict
+from edgeprof.validate.verdicts import shown
+
+_OBEYED = r"\`*_{}[]<>()#+!|~&"
+_COLUMNS = ("verdict", "device", "artifact", "figure", "value", "interval", "limit")
+
+
+def print_gate(result: GateResult, whole: str, *, as_json: bool) -> None:
+    """Print a gate, each check with its value, interval and limit; `whole` is the verdict on all."""
+    if as_json:
+        write(gate_document(result, whole))
+        return
+    out = console()
+    found = table(*_COLUMNS, right=("value", "interval", "limit"))
+    for verdict in result.verdicts:
+        found.add_row(*(plain(text) for text in _row(verdict)))
+    out.print(found)
+    for verdict in result.verdicts:
+        for line in notes(verdict):
+            out.print(plain(line))
+    out.print(plain(summary(result, whole)))
+
+
+def summary(result: GateResult, whole: str) -> str:
+    """Return the whole gate in a line."""
+    kinds = [one.verdict for one in result.verdicts]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("pass", "fail", "inconclusive") if kind in kinds)
+    runs = ", ".join(run.run_id for run in result.runs)
+    chance = "that any of these verdicts is wrong has a chance of at most 1 %"
+    return f"{whole.upper()}: {counts}; {chance}; runs: {runs or 'none'}"
+
+
+def title(verdict: Verdict) -> str:
+    """Return what a check is about: artifact, device and figure."""
+    return f"{verdict.check.artifact.name} on {verdict.check.device}: {figure_name(verdict)}"
+
+
+def figure_name(verdict: Verdict) -> str:
+    """Return a figure's name, and whether it is held against a baseline."""
+    key = verdict.check.figure.key
+    return key if verdict.check.baseline is None else f"{key} against the baseline"
+
+
+def sentence(verdict: Verdict) -> str:
+    """Return a verdict in a line: value, interval, limit, or why there is none."""
+    if verdict.value is None:
+        return f"not measured: {_reason(verdict)}"
+    _, _, _, _, value, interval, limit = _row(verdict)
+    sure = "" if interval in ("exact", "") else f", {verdict.confidence * 100:g} %"
+    between = f" ({interval or 'no interval'}{sure})"
+    reason = f"; {_reason(verdict)}" if verdict.reason else ""
+    return f"{value}{between}; limit {limit}; n = {verdict.n}{reason}"
+
+
+def notes(verdict: Verdict) -> list[str]:
+    """Return what must be said beside a verdict: why nothing was measured, what the first stage said, warnings."""
+    lines = []
+    if verdict.reason:
+        lines.append(f"{title(verdict)}: {_reason(verdict)}")
+    if verdict.first:
+        lines.append(f"{title(verdict)}: measured twice; at first {verdict.first.verdict}, {sentence(verdict.first)}")
+    if verdict.verdict == "inconclusive" and verdict.value is not None and not verdict.sampled:
+        lines.append(f"{title(verdict)}: {verdict.n} samples do not tell: a larger evaluation set would")
+    if verdict.warnings:
+        lines.append(f"warning: {title(verdict)}: may be spoiled by {', '.join(verdict.warnings)}")
+    return lines
+
+
+def markdown(result: GateResult, whole: str) -> str:
+    """Return a gate as Markdown, such as for a job's summary or a comment on a change."""
+    lines = [f"### edgeprof: {whole.upper()}", "", _markdown_row(_COLUMNS), "|---" * len(_COLUMNS) + "|"]
+    lines += [_markdown_row(_row(verdict)) for verdict in result.verdicts]
+    lines += ["", *(f"- {_escaped(line)}" for verdict in result.verdicts for line in notes(verdict))]
+    return "\n".join([*lines, "", _escaped(summary(result, whole)), ""])
+
+
+def gate_document(result: GateResult, whole: str) -> str:
+    """Return a gate as the JSON that schema.json describes."""
+    made = json.loads(document("gate", [verdict_item(verdict) for verdict in result.verdicts]))
+    made |= {"verdict": whole, "runs": [run.run_id for run in result.runs]}
+    made["errors"] = [{"error": error.message, "hint": error.hint} for error in result.errors]
+    return json.dumps(made, indent=2, ensure_ascii=False)
+
+
+def verdict_item(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict; what the first measurement said stands in `first`."""
+    names = ("verdict", "metric", "value", "low", "high", "limit", "confidence", "n", "run_id", "reason")
+    return {
+        "artifact": verdict.check.artifact.name,
+        "device": verdict.check.device,
+        "figure": verdict.check.figure.key,
+        "baseline": None if verdict.check.baseline is None else str(verdict.check.baseline),
+        **{name: getattr(verdict, name) for name in names},
+        "warnings": list(verdict.warnings),
+        "first": None if verdict.first is None else verdict_item(verdict.first),
+    }
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    value = shown(verdict, verdict.value) or "not measured"
+    ends = [shown(verdict, end) for end in (verdict.low, verdict.high)]
+    interval = "exact" if verdict.low == verdict.high is not None else " … ".join(ends) if all(ends) else ""
+    limit = (
+        f"{'≥' if verdict.check.figure.floor else '≤'} {shown(verdict, verdict.limit)}"
+        if verdict.limit is not None
+        else ""
+    )
+    check = verdict.check
+    return verdict.verdict.upper(), check.device, check.artifact.name, figure_name(verdict), value, interval, limit
+
+
+def _reason(verdict: Verdict) -> str:
+    reason = verdict.reason or ""
+    return reason if " " in reason else reason_words(reason)
+
+
+def _markdown_row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(_escaped(text) for text in texts)} |"
+
+
+def _escaped(text: str) -> str:
+    """Return text in which Markdown and HTML find nothing to obey."""
+    printable = (char if char.isprintable() else "?" for char in text)
+    return "".join(f"\\{char}" if char in _OBEYED else char for char in printable)

@@ -1,52 +1,52 @@
-"""The example gate, run as its own file says."""
+"""The example release gate on a virtual board that counts instructions: an injected regression of 1 % is found."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import shutil
 
 import pytest
 
 from tests.conftest import ROOT
 
-GATE = ROOT / "examples/instruction_gate/gate.py"
+RELEASE = ROOT / "examples/release_gate/release.toml"
 
 pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def gate(cli, add, tflite, tmp_path):
-    """Run the gate on a virtual board, with a baseline in the test's folder."""
+def gate(cli, add, tflite):
+    """Run the example's own release file on a virtual board, with a baseline of the model as it is."""
     add("cortex-a76", "lab-cortex-a76", clock="instructions")
+    shutil.copy(RELEASE, cli.folder / "release.toml")
+    shutil.copy(tflite["int8"], cli.folder / "model.tflite")
+    measured = cli("profile", "model.tflite", "-d", "lab-cortex-a76", "--json")
+    assert measured.code == 0, measured.err
+    saved = cli("baseline", "save", measured.json()["items"][0]["run_id"])
+    assert saved.code == 0, saved.err
+    return lambda: cli("validate", "release.toml", "--json")
 
-    def call(*args: object) -> subprocess.CompletedProcess:
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        command = [sys.executable, GATE, tflite["int8"], "--baseline", "costs.json", *args]
-        environment = {**cli.env, "PATH": path}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    return call
+def test_the_gate_passes_what_costs_the_same_and_fails_what_costs_one_percent_more(gate, cli):
+    same = gate()
+    assert same.code == 0, same.out + same.err
 
-
-def test_the_gate_passes_what_costs_the_same_and_fails_what_costs_one_percent_more(gate, tmp_path):
-    without = gate()
-    assert without.returncode == 2
-    assert "--update writes one" in without.stderr
-
-    assert gate("--update").returncode == 0
-    baseline = json.loads((tmp_path / "costs.json").read_text())
-    name, cost = next(iter(baseline.items()))
-    assert gate().returncode == 0
-
-    cheaper = {name: {**cost, "guest_instructions": cost["guest_instructions"] / 1.02}}
-    (tmp_path / "costs.json").write_text(json.dumps(cheaper))
+    _change(
+        cli.folder,
+        lambda item: item["figures"].update(instructions=[v / 1.02 for v in item["figures"]["instructions"]]),
+    )
     worse = gate()
-    assert worse.returncode == 3
-    assert "MORE THAN ALLOWED" in worse.stdout
+    failed = next(item for item in worse.json()["items"] if item["verdict"] == "fail")
+    assert worse.code == 3
+    assert (failed["figure"], failed["first"]["verdict"], failed["n"]) == ("instructions", "fail", 8)
+    assert failed["value"] == pytest.approx(1.02, abs=0.002)
 
-    other = {name: {**cost, "virtual_board": "cortex-a53"}}
-    (tmp_path / "costs.json").write_text(json.dumps(other))
-    unequal = gate()
-    assert unequal.returncode == 2
-    assert "not comparable: virtual_board was cortex-a53, is cortex-a76" in unequal.stdout
+    _change(cli.folder, lambda item: item["conditions"].update({"board's virtual_board": "cortex-a53"}))
+    other = gate()
+    assert other.code == 4
+    assert "board's virtual_board was cortex-a53, is cortex-a76" in other.out
+
+
+def _change(folder, change) -> None:
+    whole = json.loads((folder / "baselines.json").read_text())
+    for item in whole["items"]:
+        change(item)
+    (folder / "baselines.json").write_text(json.dumps(whole))

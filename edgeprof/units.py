@@ -8,8 +8,12 @@ from collections.abc import Callable
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
+_Scale = tuple[tuple[float, str], ...]
+
 _COUNT = ((1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"))
 _TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
+_ENERGY = ((0.001, "nJ"), (1, "µJ"), (1_000, "mJ"), (1_000_000, "J"))
+_POWER = ((0.001, "µW"), (1, "mW"), (1_000, "W"))
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
 
 
@@ -51,7 +55,8 @@ def interval(name: str, low: float | None, point: float, high: float | None) -> 
     if low is None or high is None:
         return "no interval yet"
     counted = name.endswith("_instructions")
-    divisor, unit = _unit_for(point, _COUNT if counted else _TIME)
+    scale = next((scale for ending, scale in _SCALES.items() if name.endswith(ending)), _TIME)
+    divisor, unit = _unit_for(point, scale)
     digits = _five_digits if counted else three_digits
     return f"{digits(low / divisor)} … {digits(high / divisor)} {unit.strip()}".rstrip()
 
@@ -62,6 +67,16 @@ def quantity(name: str, value: float) -> str:
         if name.endswith(ending):
             return convert(value)
     return three_digits(value)
+
+
+def energy(uj: float | None) -> str:
+    """Return an energy such as `1.23 mJ`; `not measured` for `None`."""
+    return _scaled(uj, _ENERGY)
+
+
+def power(mw: float | None) -> str:
+    """Return a power such as `3.40 W`; `not measured` for `None`."""
+    return _scaled(mw, _POWER)
 
 
 def rate(latency_ns: float | None) -> str:
@@ -112,19 +127,20 @@ def _five_digits(value: float) -> str:
     return f"{value:.{max(0, 5 - whole)}f}"
 
 
-def _scaled(value: float | None, units: tuple[tuple[int, str], ...]) -> str:
+def _scaled(value: float | None, units: _Scale) -> str:
     if value is None:
         return "not measured"
     divisor, unit = _unit_for(value, units)
-    return f"{value / divisor:.0f} {unit}" if divisor == 1 else f"{three_digits(value / divisor)} {unit}"
+    return f"{value / divisor:.0f} {unit}" if divisor == 1 == units[0][0] else f"{three_digits(value / divisor)} {unit}"
 
 
-def _unit_for(value: float, units: tuple[tuple[int, str], ...]) -> tuple[int, str]:
+def _unit_for(value: float, units: _Scale) -> tuple[float, str]:
     # 999.6 ms would read "1,000 ms": half a digit below the next unit already belongs to it.
     fitting = [unit for unit in units if abs(value) >= unit[0] * 0.9995]
     return fitting[-1] if fitting else units[0]
 
 
+_SCALES: dict[str, _Scale] = {"_instructions": _COUNT, "_uj": _ENERGY, "_mw": _POWER}
 _BY_ENDING: dict[str, Callable[[float], str]] = {
     "_s": clock,
     "_ns": duration,
@@ -132,4 +148,6 @@ _BY_ENDING: dict[str, Callable[[float], str]] = {
     "_bytes": size,
     "_ratio": percent,
     "_points": points,
+    "_uj": energy,
+    "_mw": power,
 }

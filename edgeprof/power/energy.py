@@ -4,7 +4,6 @@ The board's sampler takes one reading at a random instant of each period (strati
 beat would alias with a load that has a beat of its own, and nothing in them would tell.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,7 +136,7 @@ def mean_power(trace: Trace, start_s: float, end_s: float) -> MeanPower:
 
 
 def _rise(power: NDArray[np.float64]) -> float:
-    """Return how the variogram goes on from one period to two: 1 where it doubles, as with steps, 0 where it is flat."""
+    """Return how it goes on from one period to two: 1 where it doubles, as with steps; 0 where it is flat."""
     one = float(np.mean(np.diff(power) ** 2))
     two = float(np.mean((power[2:] - power[:-2]) ** 2))
     return min(1.0, max(0.0, two / one - 1)) if one > 0 else 0.0
@@ -168,7 +167,8 @@ def _is_saturated(power: NDArray[np.float64]) -> bool:
         return False
     step = _resolution(power)
     near = np.mean((power < top) & (power >= top - 3 * step))
-    return bool(step > 0 and at_top > 5 * max(near, 1 / len(power)) and len(np.unique(power)) > _MANY_VALUES)
+    often = float(at_top) > 5 * max(float(near), 1 / len(power))
+    return step > 0 and often and len(np.unique(power)) > _MANY_VALUES
 
 
 # Below so many different values, a load of two levels looks like a clipped one.
@@ -178,10 +178,3 @@ _MANY_VALUES = 20
 def _resolution(power: NDArray[np.float64]) -> float:
     steps = np.diff(np.unique(power))
     return float(np.min(steps)) if len(steps) else 0.0
-
-
-def unwrapped(counter: Sequence[int], wraps_at: int) -> NDArray[np.float64]:
-    """Return a counter that begins anew at `wraps_at` as one that only grows; it wraps at most once between readings."""
-    values = np.asarray(counter, dtype=np.float64)
-    turns = np.concatenate(([0.0], np.cumsum(np.diff(values) < 0)))
-    return values + turns * wraps_at

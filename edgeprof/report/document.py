@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
+from edgeprof.power import METRICS, power_estimates
 from edgeprof.records import (
     CLOCK_INSTRUCTIONS,
     Artifact,
     Comparison,
     Estimate,
+    PowerTrace,
     RawLaunch,
     RunPlan,
     RunResult,
@@ -40,6 +42,7 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
         *start_up_estimates(run.launches, run.plan),
         *sustained_estimates(run.sustained),
         *_memory(run),
+        *power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached")),
         *_accuracy(run),
     )
 
@@ -64,6 +67,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "states": [None if state is None else _fields(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
         **per_op_items(run, raw=raw),
+        "power": None if run.power is None else _power(run.power, raw=raw),
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }
@@ -125,6 +129,15 @@ def _memory(run: RunResult) -> Iterable[Estimate]:
         reason = dict(run.not_measured).get("peak_rss_bytes", "not_reached")
         return [Estimate(name, "median", None, not_measured=reason) for name in names]
     return [over_launches(name, "median", [getattr(repeat, name) for repeat in run.memory]) for name in names]
+
+
+def _power(trace: PowerTrace, *, raw: bool) -> dict[str, Any]:
+    item = _fields(trace)
+    for name in ("idle_before_ns", "run_ns", "idle_after_ns", "time_ns", "readings"):
+        item[name] = list(item[name])
+    if not raw:
+        del item["time_ns"], item["readings"]
+    return item
 
 
 def _plan(run: RunResult) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_inve
 
     sensor = next(item for item in probe["power_sensors"] if item["driver"] == "ina3221")
     assert probe["model"] == "NVIDIA Jetson Nano Developer Kit"
-    assert {"POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"} <= set(sensor["labels"])
+    assert [rail["label"] for rail in sensor["rails"]] == ["POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"]
     assert [zone["type"] for zone in probe["thermal_zones"]] == ["CPU-therm"]
     assert probe["lab"]["invented"] == ["power", "temperature"]
     assert shown.out.count("INVENTED: a virtual board") == 2

@@ -29,6 +29,7 @@ class Sampler:
 
     def __init__(self, home: Home, params: dict, taken: set) -> None:
         hz, cpus = checks.number(params, "hz", _MOST_HZ), checks.cores(params)
+        rails = checks.flag(params, "rails")
         self._home = home
         self.launch = home.new_launch()
         self._path = os.path.join(home.launch_path(self.launch), "samples.jsonl")
@@ -39,7 +40,7 @@ class Sampler:
             self.close()
             home.forget(self.launch)
             raise
-        task = {"path": self._path, "hz": hz, "parent": os.getpid()}
+        task = {"path": self._path, "hz": hz, "rails": rails, "parent": os.getpid()}
         self._process.stdin.write(json.dumps(task).encode() + b"\n")
 
     def stop(self) -> dict:

@@ -31,6 +31,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "powersave_governor": _WALL,
     "proot": _WALL,
     "rate_missed": _WALL,
+    "sampler_load": _ENERGY,
     "short_inference": _LATENCY,
     "target_differs": (),
     "threads_exceed_cpus": _LATENCY,

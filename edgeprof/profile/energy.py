@@ -1,9 +1,11 @@
 """Power while a model runs: one process that waits with its model loaded, runs for ten seconds, and waits again."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from edgeprof.boards import BoardFacts
 from edgeprof.errors import ChildError, DeviceError
@@ -12,8 +14,9 @@ from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import child_request
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board, InvokeTimed
+from edgeprof.units import percent
 
-_HZ = 100.0
+_HZ = 50.0
 _IDLE_S = 5.0
 _RUN_S = 10.0
 # After a change of load the governor and the supply settle; those readings belong to neither side.
@@ -21,6 +24,9 @@ _SETTLE_S = 0.5
 _WARM_UP_S = 1.0
 # The latencies of these runs are not looked at: a few are kept.
 _MOST_SAMPLES = 64
+
+# Reading a sensor ought to take less of a core than this.
+_MUCH_RATIO = 0.05
 
 _HINTS = {
     "no_such_rail": "the board has no rail `{asked}`; it has {rails}",
@@ -62,7 +68,7 @@ def _traced(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
     child = agent.open(child_request(board, cell.cell))
     agent.invoke_for(child.child, _WARM_UP_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
     try:
-        sampler = agent.sampler_start(_HZ, rails=True)
+        sampler = agent.sampler_start(_HZ, supply.index)
     except DeviceError:
         with suppress(ChildError):
             agent.close(child.child, acknowledged=True)
@@ -85,28 +91,21 @@ def _idle(board: Board) -> tuple[int, int]:
 
 
 def _trace(
-    lines: list[dict[str, list[list[int] | None]]],
+    lines: list[dict[str, Any]],
     supply: Supply,
     before: tuple[int, int],
     run: InvokeTimed,
     after: tuple[int, int],
 ) -> PowerTrace:
-    time_ns: list[int] = []
-    readings: list[int | None] = []
-    for line in lines:
-        rails = line["rails"]
-        got = rails[supply.index] if supply.index < len(rails) else None
-        # A reading that failed has no time of its own: it stands where the one before it stood, and half a step on.
-        time_ns.append(got[0] if got else (time_ns[-1] + 1 if time_ns else before[0]))
-        readings.append(_product(got[1:]) if got else None)
-    taken_ns = int(lines[-1]["cpu_ns"]) - int(lines[0]["cpu_ns"])  # type: ignore[call-overload]
+    time_ns = tuple(line["monotonic_ns"] for line in lines)
+    taken_ns = lines[-1]["cpu_ns"] - lines[0]["cpu_ns"]
     return PowerTrace(
         rail=supply.name,
         covers=supply.covers,
         wraps_at=supply.wraps_at,
         period_ns=round(1e9 / _HZ),
-        time_ns=tuple(time_ns),
-        readings=tuple(readings),
+        time_ns=time_ns,
+        readings=tuple(_reading(line["values"]) for line in lines),
         idle_before_ns=before,
         run_ns=(run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns),
         idle_after_ns=after,
@@ -115,12 +114,12 @@ def _trace(
     )
 
 
-def _product(values: list[int]) -> int:
-    """Return mV × mA as µW; a reading that is one number stands as it is."""
-    return values[0] if len(values) == 1 else values[0] * values[1]
+def _reading(values: list[int | None]) -> int | None:
+    """Return mV × mA as µW; one number stands as it is; nothing where the sensor gave nothing."""
+    return None if None in values else math.prod(value for value in values if value is not None)
 
 
-def _lines(data: bytes) -> list[dict[str, list[list[int] | None]]]:
+def _lines(data: bytes) -> list[dict[str, Any]]:
     """Return the sampler's lines; a last one that was cut is left out."""
     found = []
     for line in data.splitlines():
@@ -137,6 +136,9 @@ def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
         text = f"energy is not measured: {_FAULTS.get(reason, reason.replace('_', ' '))}"
         cell.warn("energy_not_measured", f"{text} ({trace.rail})")
         return
+    if trace.sampler_ratio > _MUCH_RATIO:
+        text = f"reading the sensor took {percent(trace.sampler_ratio)} of a core, which is in the power, idle too"
+        cell.warn("sampler_load", text)
     if trace.covers != "board":
         text = f"`{trace.rail}` is not known to feed the whole board: its energy is compared with no other board's"
         cell.warn("partial_rail", text)

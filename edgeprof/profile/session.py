@@ -241,7 +241,8 @@ class _Session:
             cell.not_measured(METRICS[0], "not_asked")
             return
         say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
-        cell.run = replace(cell.run, power=measure_power(board, cell, facts, request.rail, say))
+        trace = measure_power(board, cell, facts, request.rail, say)
+        cell.run = replace(cell.run, power=trace)
         self._store.save_run(cell.run)
 
     def _memory(self, board: Board, cell: LiveCell) -> None:

@@ -36,20 +36,15 @@ def sensors() -> list:
     return found
 
 
-def files_to_read() -> list:
-    """Return the files of each rail, in `sensors`' order."""
-    return [rail["files"] for sensor in sensors() for rail in sensor["rails"]]
+def rails() -> list:
+    """Return every rail of every sensor, in `sensors`' order."""
+    return [rail for sensor in sensors() for rail in sensor["rails"]]
 
 
-def read(rails: list) -> list:
-    """Return a reading of each rail: when, by the monotonic clock, then each file's number; `None` if one fails."""
-    return [_read(files) for files in rails]
-
-
-def _read(files: list) -> object:
+def read(rail: dict) -> dict:
+    """Return a reading: when, by the monotonic clock, and each file's number, `None` for one that cannot be read."""
     at_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    values = [whole(path) for path in files]
-    return None if None in values else [at_ns] + values
+    return {"monotonic_ns": at_ns, "values": [whole(path) for path in rail["files"]]}
 
 
 def _hwmon_rails(folder: str) -> list:

@@ -13,15 +13,15 @@ from edgeprof_agent import power, system
 
 
 def main() -> None:
-    """Sample until standard input ends; the first line on it says how: `hz`, `rails`, `path`, `parent`."""
+    """Sample until standard input ends; the first line on it says how: `hz`, `rail`, `path`, `parent`."""
     spec = json.loads(sys.stdin.buffer.readline().decode())
     system.die_with(spec["parent"])
     system.limit(None)
     with open(spec["path"], "w") as file:
-        if spec["rails"]:
-            _sample_rails(file, int(1e9 / spec["hz"]))
-        else:
+        if spec["rail"] is None:
             _sample(file, int(1e9 / spec["hz"]))
+        else:
+            _sample_rail(file, int(1e9 / spec["hz"]), power.rails()[spec["rail"]])
 
 
 def _sample(file: object, period_ns: int) -> None:
@@ -34,14 +34,13 @@ def _sample(file: object, period_ns: int) -> None:
             return
 
 
-def _sample_rails(file: object, period_ns: int) -> None:
-    """Read every rail at one random instant of each period: a regular beat would alias with a load that has one."""
-    rails = power.files_to_read()
+def _sample_rail(file: object, period_ns: int, rail: dict) -> None:
+    """Read a rail at one random instant of each period: a regular beat would alias with a load that has one."""
     begin_ns = time.monotonic_ns()
     while True:
         if _ends_before(begin_ns + int(random.random() * period_ns)):  # noqa: S311 - an instant, not a secret
             return
-        _put(file, {"rails": power.read(rails), "cpu_ns": time.process_time_ns()})
+        _put(file, dict(power.read(rail), cpu_ns=time.process_time_ns()))
         begin_ns += period_ns * max(1, (time.monotonic_ns() - begin_ns) // period_ns)  # a missed period stays missed
 
 

@@ -13,6 +13,9 @@ from edgeprof import lab, resources
 from edgeprof.errors import UsageError
 
 
+SHORT = ("-k", "2", "--runs", "20", "--json")
+
+
 def on(board, command: str, user: str = "root") -> str:
     login = ("-i", str(board.identity), "-p", str(board.ssh_port), "-o", "StrictHostKeyChecking=no")
     quiet = ("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")
@@ -87,6 +90,39 @@ def test_ina219_and_ina226_read_what_the_made_up_law_says(boot):
         assert int(microwatts) == pytest.approx(4_000_000, rel=0.01)
 
 
+def test_power_is_read_from_the_rail_that_feeds_the_board(add, cli):
+    """A loaded host may starve an emulated board's sampler: then there is a reason in the figure's place."""
+    add("jetson-nano-look-alike")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
+    trace = cli("run", "show", item["run_id"], "--json").json()["items"][0]["power"]
+
+    assert (trace["rail"], trace["covers"]) == ("POM_5V_IN (ina3221)", "board")
+    assert len(trace["readings"]) > 50
+    assert all(2_000_000 < reading < 9_000_000 for reading in trace["readings"])
+    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
+    if whole["not_measured"] is None:
+        seconds = (trace["run_ns"][1] - trace["run_ns"][0]) / 1e9
+        assert 2.4e6 < whole["point"] * trace["runs"] / seconds < 6e6
+        assert whole["low"] < whole["point"] < whole["high"]
+    else:
+        assert "energy_not_measured" in [warning["code"] for warning in item["warnings"]]
+
+
+def test_rails_of_which_none_feeds_the_others_are_not_added_up(add, cli):
+    add("sensors")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
+
+    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
+    said = next(warning["text"] for warning in item["warnings"] if warning["code"] == "energy_not_measured")
+    assert (whole["point"], whole["not_measured"]) == (None, "several_rails")
+    assert "`ina219`" in said
+    assert "`ina226`" in said
+
+
 def test_the_serial_only_board_lets_in_at_its_console_and_nowhere_else(boot):
     board = boot("serial-only")
 
@@ -136,7 +172,7 @@ def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add, 
     add("jetson-nano-look-alike")
     model = resources.folder("device_agents") / "selftest.tflite"
 
-    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", "-k", "2", "--runs", "20", "--json")
+    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", *SHORT, "--no-energy")
 
     item = run.json()["items"][0]
     assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")

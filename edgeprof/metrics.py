@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from edgeprof.power import METRICS, power_estimates
 from edgeprof.records import Estimate, RunResult
 from edgeprof.stats import latency_estimates, over_launches, start_up_estimates, sustained_estimates
 
@@ -13,6 +14,7 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
         *start_up_estimates(run.launches, run.plan),
         *sustained_estimates(run.sustained),
         *_memory(run),
+        *power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached")),
         *_accuracy(run),
     )
 

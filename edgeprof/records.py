@@ -274,6 +274,37 @@ class OpProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerTrace:
+    """What one rail took while a process waited, ran and waited again, on the board's monotonic clock.
+
+    Attributes:
+        rail: Its name, such as `POM_5V_IN (ina3221)`.
+        covers: `board`: all that the board takes; `part`: nobody said that it is all.
+        wraps_at: Where `readings` begin anew if they are a counter in µJ; `None` where they are power in µW.
+        period_ns: One reading was taken at a random instant of each so long.
+        time_ns: When each reading was taken.
+        readings: Power in µW or a counter in µJ; `None` where the sensor gave none.
+        idle_before_ns: Begin and end of the wait with the model loaded.
+        run_ns: Begin and end of the timed runs.
+        idle_after_ns: Begin and end of the wait after them.
+        runs: Inferences in `run_ns`.
+        sampler_ratio: Share of one core that reading the sensor took, in all three.
+    """
+
+    rail: str
+    covers: str
+    wraps_at: int | None
+    period_ns: int
+    time_ns: tuple[int, ...]
+    readings: tuple[int | None, ...]
+    idle_before_ns: tuple[int, int]
+    run_ns: tuple[int, int]
+    idle_after_ns: tuple[int, int]
+    runs: int
+    sampler_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenCheck:
     """The board's outputs on the golden inputs, against the host's.
 
@@ -359,6 +390,7 @@ class RunResult:
         memory: Repeats of the memory run; empty where not measured.
         states: How the board did in each launch, in their order; empty or `None` where nobody watched.
         sustained: A long run, second by second; empty if nobody asked.
+        power: What a rail took while the model ran, or `None`.
         golden: The check before the first timed run, or `None` where there was nothing to check against.
         accuracy: On the evaluation set, or `None`.
         op_profile: Time by operator, or `None`.
@@ -382,6 +414,7 @@ class RunResult:
     memory: tuple[Memory, ...] = ()
     states: tuple[State | None, ...] = ()
     sustained: tuple[SustainedWindow, ...] = ()
+    power: PowerTrace | None = None
     golden: GoldenCheck | None = None
     accuracy: Accuracy | None = None
     op_profile: OpProfile | None = None

@@ -11,10 +11,14 @@ from math import floor, log10
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
+_Scale = tuple[tuple[float, str], ...]
+
 _COUNT = ((1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"))
 _TIME = ((1, "ns"), (1_000, "µs"), (NS_PER_MS, "ms"), (NS_PER_S, "s"))
 _FREQUENCY = ((1, "kHz"), (1_000, "MHz"), (1_000_000, "GHz"))
 _CELSIUS = ((1_000, "°C"),)
+_ENERGY = ((0.001, "nJ"), (1, "µJ"), (1_000, "mJ"), (1_000_000, "J"))
+_POWER = ((0.001, "µW"), (1, "mW"), (1_000, "W"))
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
 
 
@@ -56,7 +60,7 @@ def interval(name: str, low: float | None, point: float, high: float | None) -> 
     if low is None or high is None:
         return "no interval yet"
     counted = name.endswith("_instructions")
-    divisor, unit = _unit_for(point, _COUNT if counted else _TIME)
+    divisor, unit = _unit_for(point, _scale(name))
     digits = _five_digits if counted else three_digits
     return f"{digits(low / divisor)} … {digits(high / divisor)} {unit.strip()}".rstrip()
 
@@ -69,10 +73,9 @@ def quantity(name: str, value: float) -> str:
     return three_digits(value)
 
 
-def axis_unit(name: str, top: float) -> tuple[int, str]:
+def axis_unit(name: str, top: float) -> tuple[float, str]:
     """Return the unit for an axis of the metric `name` that ends at `top`: how much it is, and its name."""
-    table = next((table for ending, table in _AXES.items() if name.endswith(ending)), ((1, ""),))
-    return _unit_for(top, table)
+    return _unit_for(top, _scale(name))
 
 
 def axis(name: str, ticks: Sequence[float]) -> list[str]:
@@ -105,6 +108,16 @@ def parse(name: str, text: str | float) -> float:
         examples = ", ".join(f"`5 {unit}`" if unit else "`5`" for unit in known)
         raise ValueError(f"`{text}` is none: write {examples}")
     return float(found[1]) * known[unit]
+
+
+def energy(uj: float | None) -> str:
+    """Return an energy such as `1.23 mJ`; `not measured` for `None`."""
+    return _scaled(uj, _ENERGY)
+
+
+def power(mw: float | None) -> str:
+    """Return a power such as `3.40 W`; `not measured` for `None`."""
+    return _scaled(mw, _POWER)
 
 
 def rate(latency_ns: float | None) -> str:
@@ -165,14 +178,18 @@ def _five_digits(value: float) -> str:
     return f"{value:.{max(0, 5 - whole)}f}"
 
 
-def _scaled(value: float | None, units: tuple[tuple[int, str], ...]) -> str:
+def _scaled(value: float | None, units: _Scale) -> str:
     if value is None:
         return "not measured"
     divisor, unit = _unit_for(value, units)
-    return f"{value / divisor:.0f} {unit}" if divisor == 1 else f"{three_digits(value / divisor)} {unit}"
+    return f"{value / divisor:.0f} {unit}" if divisor == 1 == units[0][0] else f"{three_digits(value / divisor)} {unit}"
 
 
-def _unit_for(value: float, units: tuple[tuple[int, str], ...]) -> tuple[int, str]:
+def _scale(name: str) -> _Scale:
+    return next((scale for ending, scale in _SCALES.items() if name.endswith(ending)), ((1, ""),))
+
+
+def _unit_for(value: float, units: _Scale) -> tuple[float, str]:
     # 999.6 ms would read "1,000 ms": half a digit below the next unit already belongs to it.
     fitting = [unit for unit in units if abs(value) >= unit[0] * 0.9995]
     return fitting[-1] if fitting else units[0]
@@ -187,20 +204,26 @@ _BY_ENDING: dict[str, Callable[[float], str]] = {
     "_points": points,
     "_mc": celsius,
     "_khz": frequency,
+    "_uj": energy,
+    "_mw": power,
 }
-# What the scale of a chart shares: sizes in MiB, not every tick in a unit of its own.
-_AXES = {
+# What an interval or an axis shares: sizes in MiB, not every tick in a unit of its own.
+_SCALES: dict[str, _Scale] = {
     "_ns": _TIME,
     "_instructions": _COUNT,
     "_bytes": _BYTES,
     "_mc": _CELSIUS,
     "_khz": _FREQUENCY,
+    "_uj": _ENERGY,
+    "_mw": _POWER,
 }
 _QUANTITY = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([^\s0-9]*)")
 _WRITTEN: dict[str, dict[str, float]] = {
     "_ns": {"ns": 1, "µs": 1_000, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S},
     "_instructions": {"": 1, "k": 1e3, "M": 1e6, "G": 1e9},
     "_bytes": {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1e3, "MB": 1e6, "GB": 1e9},
+    "_uj": {"nJ": 0.001, "µJ": 1, "uJ": 1, "mJ": 1_000, "J": 1_000_000},
+    "_mw": {"µW": 0.001, "uW": 0.001, "mW": 1, "W": 1_000},
     "_ratio": {"": 1, "%": 0.01},
     "_points": {"": 1, "pp": 1},
 }

@@ -4,6 +4,7 @@ from edgeprof.records import Warning_
 
 _WALL = ("latency_ns",)
 _LATENCY = (*_WALL, "guest_instructions")
+_ENERGY = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_mw", "idle_power_mw")
 _ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
 
 # code -> metrics it may spoil
@@ -13,20 +14,24 @@ CODES: dict[str, tuple[str, ...]] = {
     "clocks_changed": _WALL,
     "coarse_profiler": ("ops",),
     "drift": _LATENCY,
+    "energy_not_measured": _ENERGY,
     "gate_timeout": _LATENCY,
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,
+    "idle_drift": ("dynamic_energy_per_inference_uj",),
     "link_lost": (),
     "no_warm_up": _LATENCY,
-    "invented_sensors": (),
+    "invented_sensors": _ENERGY,
     "other_load": _WALL,
+    "partial_rail": _ENERGY,
     "per_op_failed": ("ops",),
     "preempted": _WALL,
     "profiler_distorts": ("ops",),
     "powersave_governor": _WALL,
     "proot": _WALL,
     "rate_missed": _WALL,
+    "sampler_load": _ENERGY,
     "short_inference": _LATENCY,
     "target_differs": (),
     "threads_exceed_cpus": _LATENCY,

@@ -1,7 +1,7 @@
 """What a board says of itself, what differs from its target, and which runtime fits it."""
 
 from edgeprof.boards.differences import Difference, differences
-from edgeprof.boards.facts import BoardFacts, Cpu, PowerSensor, ThermalZone, parse_facts
+from edgeprof.boards.facts import BoardFacts, Cpu, PowerSensor, Rail, ThermalZone, parse_facts
 from edgeprof.boards.runtimes import RELEASES, RuntimeChoice, choose_runtime, runtime_advice
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Cpu",
     "Difference",
     "PowerSensor",
+    "Rail",
     "RuntimeChoice",
     "ThermalZone",
     "choose_runtime",

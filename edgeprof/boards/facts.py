@@ -63,17 +63,33 @@ class ThermalZone:
 
 
 @dataclass(frozen=True, slots=True)
+class Rail:
+    """What one channel of a power sensor measures.
+
+    Attributes:
+        label: The board's own name for it, such as `VDD_IN`, or `None`.
+        kind: `product` (mV and mA), `power` (µW) or `energy` (µJ, counted up).
+        wraps_at: Where a counter begins anew.
+    """
+
+    label: str | None = None
+    kind: str = "product"
+    wraps_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PowerSensor:
     """A power sensor of the kernel's: driver, place in `/sys`, rails, and whether we may read it."""
 
     driver: str
     path: str | None = None
-    labels: tuple[str, ...] = ()
+    rails: tuple[Rail, ...] = ()
     readable: bool | None = None
 
     def text(self) -> str:
         """Return it for people."""
-        rails = f" ({', '.join(self.labels)})" if self.labels else ""
+        labels = [rail.label for rail in self.rails if rail.label]
+        rails = f" ({', '.join(labels)})" if labels else ""
         return f"{self.driver}{rails}{', not readable' if self.readable is False else ''}"
 
 
@@ -225,9 +241,12 @@ def _zone(table: dict[str, Any]) -> ThermalZone:
 
 
 def _sensor(table: dict[str, Any]) -> PowerSensor:
-    labels = _texts(table.get("labels"))
     driver = _text(table.get("driver")) or "unnamed"
-    return PowerSensor(driver, _text(table.get("path")), labels, _truth(table.get("readable")))
+    rails = tuple(
+        Rail(_text(rail.get("label")), _text(rail.get("kind")) or "product", _whole(rail.get("wraps_at")))
+        for rail in _tables(table.get("rails"))
+    )
+    return PowerSensor(driver, _text(table.get("path")), rails, _truth(table.get("readable")))
 
 
 def _text(value: object) -> str | None:

@@ -73,6 +73,13 @@ PerOp = Annotated[
     bool,
     typer.Option("--per-op", help="Time by operator too, in a process of its own under the runtime's profiler."),
 ]
+Energy = Annotated[
+    bool,
+    typer.Option("--energy/--no-energy", help="Power and energy, where the board has a sensor: 21 s more a cell."),
+]
+Rail = Annotated[
+    str | None, typer.Option("--rail", metavar="NAME", help="Which power rail, as `edgeprof device probe` names them.")
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -98,6 +105,8 @@ def profile(
     idle: Idle = False,
     wait_s: Wait = 300.0,
     per_op: PerOp = False,
+    energy: Energy = True,
+    rail: Rail = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
@@ -108,7 +117,7 @@ def profile(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Measure models on devices: latency, start-up, memory, accuracy.
+    """Measure models on devices: latency, start-up, memory, power and energy, accuracy.
 
     Every finished launch is stored at once; Ctrl-C loses none.
 
@@ -147,6 +156,8 @@ def profile(
         reconnect_s=reconnect_s,
         launches=launches,
         per_op=per_op,
+        energy=energy,
+        rail=rail,
     )
     check(request)
     compression = CompressRequest(

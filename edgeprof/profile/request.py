@@ -41,6 +41,8 @@ class ProfileRequest:
         control: Run every cell twice, against itself: any difference found is a false alarm.
         margin_ratio: A change within this share counts as the same.
         per_op: Time by operator too.
+        energy: Power and energy too, where the board has a sensor.
+        rail: Which of its rails, or `None` for the one that feeds the board.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -58,6 +60,8 @@ class ProfileRequest:
     control: bool = False
     margin_ratio: float = MARGIN_RATIO
     per_op: bool = False
+    energy: bool = True
+    rail: str | None = None
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""

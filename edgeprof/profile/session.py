@@ -10,8 +10,10 @@ from typing import TypeVar
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError
+from edgeprof.power import METRICS
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
+from edgeprof.profile.energy import measure_power
 from edgeprof.profile.gates import Gate
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Outcome, Watch
@@ -91,7 +93,8 @@ class _Session:
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
-        for step in (self._sustained, self._memory, self._per_op, self._accuracy):
+        power = lambda board, cell: self._power(board, cell, facts)  # noqa: E731
+        for step in (self._sustained, power, self._memory, self._per_op, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board)
@@ -230,6 +233,16 @@ class _Session:
             board, cell.cell, seconds, lambda done, total: self._watch.progress(name, what, done, total)
         )
         cell.run = replace(cell.run, sustained=windows)
+        self._store.save_run(cell.run)
+
+    def _power(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
+        request = self._request
+        if request.verdict_only or not request.energy:
+            cell.not_measured(METRICS[0], "not_asked")
+            return
+        say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
+        trace = measure_power(board, cell, facts, request.rail, say)
+        cell.run = replace(cell.run, power=trace)
         self._store.save_run(cell.run)
 
     def _memory(self, board: Board, cell: LiveCell) -> None:

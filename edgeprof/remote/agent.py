@@ -219,8 +219,11 @@ class Agent(Protocol):
     def clock(self) -> int:
         """Return the board's monotonic clock in nanoseconds."""
 
-    def sampler_start(self, hz: float) -> int:
-        """Begin to sample the board's state, away from the cores of open children; return the sampler's number."""
+    def sampler_start(self, hz: float, rail: int | None = None) -> int:
+        """Begin to sample the board's state, or one of its power rails, away from the cores of open children.
+
+        Return the sampler's number. A rail is read at a random instant of each period.
+        """
 
     def sampler_stop(self, sampler: int) -> Sampled:
         """End a sampler; its file holds a JSON object a line, as in the protocol's section "Sampler"."""
@@ -325,9 +328,9 @@ class LinuxAgent:
         """See `Agent`."""
         return int(self._wire.call("clock", {}, _SHORT_S)["monotonic_ns"])
 
-    def sampler_start(self, hz: float) -> int:
+    def sampler_start(self, hz: float, rail: int | None = None) -> int:
         """See `Agent`."""
-        return int(self._wire.call("sampler_start", {"hz": hz, "cpus": None}, _SHORT_S)["sampler"])
+        return int(self._wire.call("sampler_start", {"hz": hz, "cpus": None, "rail": rail}, _SHORT_S)["sampler"])
 
     def sampler_stop(self, sampler: int) -> Sampled:
         """See `Agent`."""

@@ -10,6 +10,7 @@ from edgeprof.records import (
     CLOCK_INSTRUCTIONS,
     Artifact,
     Comparison,
+    PowerTrace,
     RawLaunch,
     RunPlan,
     RunResult,
@@ -52,6 +53,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "states": [None if state is None else _fields(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
         **per_op_items(run, raw=raw),
+        "power": None if run.power is None else _power(run.power, raw=raw),
         "golden": None if run.golden is None else _fields(run.golden),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }
@@ -90,6 +92,15 @@ def comparison_item(comparison: Comparison) -> dict[str, Any]:
 def row_item(row: RunRow) -> dict[str, Any]:
     """Return a line of `run list`."""
     return _fields(row)
+
+
+def _power(trace: PowerTrace, *, raw: bool) -> dict[str, Any]:
+    item = _fields(trace)
+    for name in ("idle_before_ns", "run_ns", "idle_after_ns", "time_ns", "readings"):
+        item[name] = list(item[name])
+    if not raw:
+        del item["time_ns"], item["readings"]
+    return item
 
 
 def _plan(run: RunResult) -> dict[str, Any]:

@@ -145,9 +145,23 @@ def _row(run: RunResult) -> dict[str, str]:
         "p90": "" if counted else _short(by_name[name, "p90"]),
         "first inference": "" if counted else _short(by_name["first_inference_ns", "median"]),
         "peak RSS": "" if ("peak_rss_bytes", "not_asked") in run.not_measured else _short(peak),
+        "energy": _energy(by_name["energy_per_inference_uj", "mean"], run),
+        "power": _energy(by_name["power_mw", "mean"], run),
         "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),
         "drop": "" if drop_points is None else units.points(drop_points),
     }
+
+
+def _energy(estimate: Estimate, run: RunResult) -> str:
+    """Return an energy with its interval's reach; empty where nobody asked, or the board has no sensor."""
+    if estimate.not_measured in ("not_asked", "no_power_sensor", "clock_counts_instructions", "not_reached"):
+        return ""
+    if estimate.point is None or estimate.low is None or estimate.high is None:
+        return _short(estimate)
+    reach = (estimate.high - estimate.low) / 2 / estimate.point
+    return f"{figure(estimate)} ±{units.percent(reach)}" + (
+        "" if run.power and run.power.covers == "board" else " (rail)"
+    )
 
 
 def _short(estimate: Estimate | None) -> str:

@@ -12,6 +12,8 @@ import serial
 from edgeprof import lab, resources
 from edgeprof.errors import UsageError
 
+SHORT = ("-k", "2", "--runs", "20", "--json")
+
 
 def on(board, command: str, user: str = "root") -> str:
     login = ("-i", str(board.identity), "-p", str(board.ssh_port), "-o", "StrictHostKeyChecking=no")
@@ -64,7 +66,7 @@ def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_inve
 
     sensor = next(item for item in probe["power_sensors"] if item["driver"] == "ina3221")
     assert probe["model"] == "NVIDIA Jetson Nano Developer Kit"
-    assert {"POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"} <= set(sensor["labels"])
+    assert [rail["label"] for rail in sensor["rails"]] == ["POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"]
     assert [zone["type"] for zone in probe["thermal_zones"]] == ["CPU-therm"]
     assert probe["lab"]["invented"] == ["power", "temperature"]
     assert shown.out.count("INVENTED: a virtual board") == 2
@@ -85,6 +87,39 @@ def test_ina219_and_ina226_read_what_the_made_up_law_says(boot):
 
     for microwatts in reads.values():
         assert int(microwatts) == pytest.approx(4_000_000, rel=0.01)
+
+
+def test_power_is_read_from_the_rail_that_feeds_the_board(add, cli):
+    """A loaded host may starve an emulated board's sampler: then there is a reason in the figure's place."""
+    add("jetson-nano-look-alike")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
+    trace = cli("run", "show", item["run_id"], "--json").json()["items"][0]["power"]
+
+    assert (trace["rail"], trace["covers"]) == ("POM_5V_IN (ina3221)", "board")
+    assert len(trace["readings"]) > 50
+    assert all(2_000_000 < reading < 9_000_000 for reading in trace["readings"])
+    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
+    if whole["not_measured"] is None:
+        seconds = (trace["run_ns"][1] - trace["run_ns"][0]) / 1e9
+        assert 2.4e6 < whole["point"] * trace["runs"] / seconds < 6e6
+        assert whole["low"] < whole["point"] < whole["high"]
+    else:
+        assert "energy_not_measured" in [warning["code"] for warning in item["warnings"]]
+
+
+def test_rails_of_which_none_feeds_the_others_are_not_added_up(add, cli):
+    add("sensors")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
+
+    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
+    said = next(warning["text"] for warning in item["warnings"] if warning["code"] == "energy_not_measured")
+    assert (whole["point"], whole["not_measured"]) == (None, "several_rails")
+    assert "`ina219`" in said
+    assert "`ina226`" in said
 
 
 def test_the_serial_only_board_lets_in_at_its_console_and_nowhere_else(boot):
@@ -136,7 +171,7 @@ def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add, 
     add("jetson-nano-look-alike")
     model = resources.folder("device_agents") / "selftest.tflite"
 
-    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", "-k", "2", "--runs", "20", "--json")
+    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", *SHORT, "--no-energy")
 
     item = run.json()["items"][0]
     assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")

@@ -10,6 +10,7 @@ from edgeprof.boards import (
     BoardFacts,
     Cpu,
     PowerSensor,
+    Rail,
     ThermalZone,
     choose_runtime,
     differences,
@@ -48,7 +49,9 @@ PROBE = {
     "memory_available_bytes": 7_800_000_000,
     "disk_free_bytes": 20_000_000_000,
     "thermal_zones": [{"type": "cpu-thermal", "temp_mc": 48250}, {"type": "rp1", "temp_mc": None}],
-    "power_sensors": [{"driver": "ina3221", "path": "/sys/x", "labels": ["VDD_IN"], "readable": False}],
+    "power_sensors": [
+        {"driver": "ina3221", "path": "/sys/x", "rails": [{"label": "VDD_IN", "kind": "product"}], "readable": False}
+    ],
     "uptime_s": 120,
     "load_1min": 0.25,
     "virtualization": None,
@@ -62,7 +65,7 @@ def test_a_probe_becomes_a_value():
     assert FACTS.os == "Debian GNU/Linux 12 (bookworm)"
     assert FACTS.cpus[3] == Cpu(3, "cortex-a76", None, 2400000, 1024, "ondemand", online=True)
     assert FACTS.thermal_zones[0] == ThermalZone("cpu-thermal", 48250)
-    assert FACTS.power_sensors == (PowerSensor("ina3221", "/sys/x", ("VDD_IN",), readable=False),)
+    assert FACTS.power_sensors == (PowerSensor("ina3221", "/sys/x", (Rail("VDD_IN"),), readable=False),)
     assert (FACTS.uptime_s, FACTS.load_1min) == (120.0, 0.25)
     assert FACTS.virtualization is None
 

@@ -6,11 +6,10 @@ import glob
 import hashlib
 import os
 import platform
-import re
 import struct
 import sys
 
-_HWMON_POWER = re.compile(r"ina2|ina3221|ina238")
+from edgeprof_agent import power
 
 
 def probe(home: str) -> dict:
@@ -33,7 +32,7 @@ def probe(home: str) -> dict:
         "memory_available_bytes": _memory("MemAvailable"),
         "disk_free_bytes": room.f_bavail * room.f_frsize,
         "thermal_zones": _thermal_zones(),
-        "power_sensors": _power_sensors(),
+        "power_sensors": power.sensors(),
         "uptime_s": _first_number("/proc/uptime"),
         "load_1min": _first_number("/proc/loadavg"),
         "virtualization": _virtualization(),
@@ -157,22 +156,6 @@ def _memory(name: str) -> int | None:
 def _thermal_zones() -> list:
     folders = sorted(glob.glob("/sys/class/thermal/thermal_zone*"), key=lambda path: int(path.rpartition("zone")[2]))
     return [{"type": _text(folder + "/type"), "temp_mc": _whole(folder + "/temp")} for folder in folders]
-
-
-def _power_sensors() -> list:
-    found = []
-    for folder in sorted(glob.glob("/sys/class/hwmon/hwmon*")):
-        driver = _text(folder + "/name") or ""
-        rails = sorted(glob.glob(folder + "/power*_input") + glob.glob(folder + "/curr*_input"))
-        if rails and _HWMON_POWER.match(driver):
-            labels = [_text(path) for path in sorted(glob.glob(folder + "/in*_label"))]
-            found.append(_sensor(driver, folder, [label for label in labels if label], rails[0]))
-    rapl = sorted(glob.glob("/sys/class/powercap/intel-rapl:*"))
-    return found + [_sensor("rapl", folder, [_text(folder + "/name") or ""], folder + "/energy_uj") for folder in rapl]
-
-
-def _sensor(driver: str, path: str, labels: list, reading: str) -> dict:
-    return {"driver": driver, "path": path, "labels": labels, "readable": os.access(reading, os.R_OK)}
 
 
 def _virtualization() -> str | None:

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import json
+import random
 import select
 import sys
 import time
 from glob import glob
 
-from edgeprof_agent import system
+from edgeprof_agent import power, system
 
 
 def main() -> None:
-    """Sample until standard input ends; the first line on it says how: `hz`, `path`, `parent`."""
+    """Sample until standard input ends; the first line on it says how: `hz`, `rail`, `path`, `parent`."""
     spec = json.loads(sys.stdin.buffer.readline().decode())
     system.die_with(spec["parent"])
     system.limit(None)
     with open(spec["path"], "w") as file:
-        _sample(file, spec["hz"])
+        if spec["rail"] is None:
+            _sample(file, int(1e9 / spec["hz"]))
+        else:
+            _sample_rail(file, int(1e9 / spec["hz"]), power.rails()[spec["rail"]])
 
 
-def _sample(file: object, hz: float) -> None:
-    source, period_ns = Board(), int(1e9 / hz)
+def _sample(file: object, period_ns: int) -> None:
+    source = Board()
     next_ns = time.monotonic_ns()
     while True:
-        file.write(json.dumps(source.read(), separators=(",", ":")) + "\n")
-        file.flush()
+        _put(file, source.read())
         next_ns = max(next_ns + period_ns, time.monotonic_ns())  # a late sample delays the rest, none is made up
-        wait_s = (next_ns - time.monotonic_ns()) / 1e9
-        if select.select([0], [], [], max(0.0, wait_s))[0]:
+        if _ends_before(next_ns):
             return
+
+
+def _sample_rail(file: object, period_ns: int, rail: dict) -> None:
+    """Read a rail at one random instant of each period: a regular beat would alias with a load that has one."""
+    begin_ns = time.monotonic_ns()
+    while True:
+        if _ends_before(begin_ns + int(random.random() * period_ns)):  # noqa: S311 - an instant, not a secret
+            return
+        _put(file, dict(power.read(rail), cpu_ns=time.process_time_ns()))
+        begin_ns += period_ns * max(1, (time.monotonic_ns() - begin_ns) // period_ns)  # a missed period stays missed
+
+
+def _put(file: object, line: dict) -> None:
+    file.write(json.dumps(line, separators=(",", ":")) + "\n")
+    file.flush()
+
+
+def _ends_before(moment_ns: int) -> bool:
+    """Wait until then; return whether standard input ended meanwhile."""
+    wait_s = (moment_ns - time.monotonic_ns()) / 1e9
+    return bool(select.select([0], [], [], max(0.0, wait_s))[0])
 
 
 class Board:
@@ -48,20 +71,11 @@ class Board:
             self._before = now
         return {
             "monotonic_ns": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
-            "temp_mc": [read_int(path) for path in self._zones],
-            "freq_khz": [read_int(path) for path in self._clocks],
+            "temp_mc": [power.whole(path) for path in self._zones],
+            "freq_khz": [power.whole(path) for path in self._clocks],
             "busy_ratio": round(busy / total, 4) if total > 0 else None,
             "cpu_ns": time.process_time_ns(),
         }
-
-
-def read_int(path: str) -> object:
-    """Return the whole number in a file, or `None`."""
-    try:
-        with open(path) as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return None
 
 
 def _cpu_numbers() -> list:

@@ -12,6 +12,7 @@ from edgeprof_agent.errors import AgentError
 from edgeprof_agent.files import Home, described
 
 _MOST_HZ = 1000
+_MOST_RAILS = 1000
 _GRACE_S = 5.0
 
 
@@ -29,6 +30,7 @@ class Sampler:
 
     def __init__(self, home: Home, params: dict, taken: set) -> None:
         hz, cpus = checks.number(params, "hz", _MOST_HZ), checks.cores(params)
+        rail = checks.optional_whole(params, "rail", 0, _MOST_RAILS)
         self._home = home
         self.launch = home.new_launch()
         self._path = os.path.join(home.launch_path(self.launch), "samples.jsonl")
@@ -39,7 +41,7 @@ class Sampler:
             self.close()
             home.forget(self.launch)
             raise
-        task = {"path": self._path, "hz": hz, "parent": os.getpid()}
+        task = {"path": self._path, "hz": hz, "rail": rail, "parent": os.getpid()}
         self._process.stdin.write(json.dumps(task).encode() + b"\n")
 
     def stop(self) -> dict:

@@ -1,0 +1,139 @@
+"""Power and energy of a run, from what its rail was read to take; or why not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeprof.power.energy import CONFIDENCE, MeanPower, Trace, fault, mean_power, reach_of
+from edgeprof.records import Estimate, PowerTrace
+from edgeprof.units import NS_PER_S, ns_to_seconds
+
+METRICS = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_mw", "idle_power_mw")
+# Shorter windows hold too few updates of slow sensors, and too much of the way in and out.
+SHORTEST_S = 9.5
+# Idle power that moves by more than this share of what the model adds is no level to subtract.
+_IDLE_DRIFT_RATIO = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A mean with its standard error and degrees of freedom, in the unit of its metric."""
+
+    mean: float
+    error: float
+    freedom: float
+    n_updates: int
+
+    def estimate(self, name: str, times: float) -> Estimate:
+        reach = reach_of(self.freedom) * self.error
+        return Estimate(
+            name=name,
+            statistic="mean",
+            point=times * self.mean,
+            low=times * (self.mean - reach),
+            high=times * (self.mean + reach),
+            confidence=CONFIDENCE,
+            n_launches=1,
+            n_samples=self.n_updates,
+        )
+
+
+def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tuple[Estimate, ...]:
+    """Return energy per inference, in all and above idle, and both powers; each a mean, or the reason it has none.
+
+    The interval holds what readings leave open about these minutes on this board: scatter, rate and resolution, and of
+    what is above idle also how far idle moved. It does not hold the sensor's own calibration, which no reading shows.
+    """
+    if trace is None:
+        return _nothing(*METRICS, reason=reason)
+    if trace.run_ns[1] - trace.run_ns[0] < SHORTEST_S * NS_PER_S:
+        return _nothing(*METRICS, reason="window_too_short")
+    run = _mean(trace, trace.run_ns)
+    if isinstance(run, str):
+        return _nothing(*METRICS, reason=run)
+    seconds = ns_to_seconds(trace.run_ns[1] - trace.run_ns[0]) / trace.runs
+    whole = run.estimate(METRICS[0], 1e6 * seconds)
+    idle = _idle(trace)
+    if isinstance(idle, str):
+        return (
+            whole,
+            *_nothing(METRICS[1], reason=idle),
+            run.estimate(METRICS[2], 1e3),
+            *_nothing(METRICS[3], reason=idle),
+        )
+    return (whole, _dynamic(trace, run, idle, seconds), run.estimate(METRICS[2], 1e3), idle.estimate(METRICS[3], 1e3))
+
+
+def idle_drift_w(trace: PowerTrace) -> float | None:
+    """Return by how much idle power moved from before the runs to after them, or `None` where it is not known."""
+    means = [_mean(trace, window) for window in (trace.idle_before_ns, trace.idle_after_ns)]
+    before, after = means
+    return None if isinstance(before, str) or isinstance(after, str) else after.mean - before.mean
+
+
+def _idle(trace: PowerTrace) -> _Span | str:
+    before, after = (_mean(trace, window) for window in (trace.idle_before_ns, trace.idle_after_ns))
+    if isinstance(before, str) or isinstance(after, str):
+        return before if isinstance(before, str) else str(after)
+    drift = (after.mean - before.mean) / 2
+    # Where idle was between its two levels while the model ran is unknown: evenly likely anywhere.
+    error = float(np.sqrt((before.error**2 + after.error**2) / 4 + drift**2 / 3))
+    freedom = min(before.freedom, after.freedom)
+    return _Span((before.mean + after.mean) / 2, error, freedom, before.n_updates + after.n_updates)
+
+
+def _dynamic(trace: PowerTrace, run: _Span, idle: _Span, seconds: float) -> Estimate:
+    name = METRICS[1]
+    above = _Span(
+        run.mean - idle.mean, float(np.hypot(run.error, idle.error)), min(run.freedom, idle.freedom), run.n_updates
+    )
+    if above.mean - reach_of(above.freedom) * above.error <= 0:
+        return _nothing(name, reason="not_above_idle")[0]
+    if abs(idle_drift_w(trace) or 0.0) > _IDLE_DRIFT_RATIO * above.mean:
+        return _nothing(name, reason="idle_drifts")[0]
+    return above.estimate(name, 1e6 * seconds)
+
+
+def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> _Span | str:
+    """Return the mean power of a window in watts, or why there is none."""
+    start_s, end_s = (ns_to_seconds(at - trace.idle_before_ns[0]) for at in window_ns)
+    if trace.wraps_at is not None:
+        return _counted(trace, start_s, end_s)
+    read = _series(trace, 1e6)
+    reason = fault(read, start_s, end_s)
+    return reason or _span(mean_power(read, start_s, end_s))
+
+
+def _span(mean: MeanPower) -> _Span:
+    return _Span(mean.mean_w, mean.error_w, mean.freedom, mean.n_updates)
+
+
+def _counted(trace: PowerTrace, start_s: float, end_s: float) -> _Span | str:
+    """Return the same from a counter: what it grew by between the first and the last reading of the window.
+
+    Source: Linux v6.1, Documentation/power/powercap/powercap.rst: `energy_uj` goes on at 0 after `max_energy_range_uj`.
+    """
+    counter = _series(trace, 1e6)
+    growth = np.diff(counter.power_w)
+    growth = np.where(growth < 0, growth + (trace.wraps_at or 0) / 1e6, growth)
+    wrapped = Trace(counter.time_s[1:], growth / np.diff(counter.time_s), counter.period_s)
+    reason = fault(wrapped, start_s, end_s)
+    if reason:
+        return reason
+    seen = wrapped.between(start_s, end_s)
+    spans = np.diff(seen.time_s)
+    mean = float(np.sum(seen.power_w[1:] * spans) / np.sum(spans))
+    # Only the two ends, a period each at most, are not counted.
+    ends_s = (end_s - start_s) - float(np.sum(spans))
+    error = float(np.std(seen.power_w)) * max(0.0, ends_s) / (end_s - start_s)
+    return _Span(mean, error, len(spans), len(seen.time_s))
+
+
+def _series(trace: PowerTrace, per_unit: float) -> Trace:
+    times = np.asarray(trace.time_ns, dtype=np.int64) - trace.idle_before_ns[0]
+    values = np.array([np.nan if value is None else value / per_unit for value in trace.readings])
+    return Trace(times / NS_PER_S, values, ns_to_seconds(trace.period_ns))
+
+
+def _nothing(*names: str, reason: str) -> tuple[Estimate, ...]:
+    return tuple(Estimate(name, "mean", None, not_measured=reason) for name in names)

@@ -1,0 +1,74 @@
+"""Which rail of a board tells what the board takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeprof.boards import PowerSensor, Rail
+
+# Rails that feed a whole module; the others beside them are parts of them and are never added.
+# Source: NVIDIA Jetson Linux Developer Guide, "Platform Power and Performance", tables of INA3221 rails: Nano and TX1
+# `POM_5V_IN`, Xavier NX, Orin NX and Orin Nano `VDD_IN`. AGX modules have no such rail.
+_WHOLE = ("POM_5V_IN", "VDD_IN")
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A rail to measure.
+
+    Attributes:
+        name: For people: `POM_5V_IN (ina3221)`.
+        index: Its place among all rails of all sensors.
+        covers: `board`: all that the board takes; `part`: nobody said that it is all.
+        wraps_at: Where a counter begins anew, or `None` where it reads power.
+        readable: We may read it.
+    """
+
+    name: str
+    index: int
+    covers: str
+    wraps_at: int | None
+    readable: bool
+
+
+def supplies(sensors: Sequence[PowerSensor]) -> tuple[Supply, ...]:
+    """Return every rail of a board as one that could be measured."""
+    found: list[Supply] = []
+    for sensor in sensors:
+        for channel, rail in enumerate(sensor.rails, 1):
+            found.append(
+                Supply(
+                    name=_name(sensor, rail, channel),
+                    index=len(found),
+                    covers="board" if rail.label in _WHOLE else "part",
+                    wraps_at=rail.wraps_at,
+                    readable=sensor.readable is not False,
+                )
+            )
+    return tuple(found)
+
+
+def choose(sensors: Sequence[PowerSensor], asked: str | None = None) -> Supply | str:
+    """Return the rail to measure, or the reason code why there is none.
+
+    The rail that was asked for; else the one that feeds the whole board; else the only one. Several rails of which
+    none is known to feed the others are never added up, for nobody said whether one holds another.
+    `no_power_sensor`, `no_such_rail`, `several_rails`, `permission_denied`.
+    """
+    found = supplies(sensors)
+    if not found:
+        return "no_power_sensor"
+    if asked is not None:
+        chosen = [supply for supply in found if asked in (supply.name, supply.name.partition(" ")[0])]
+        if not chosen:
+            return "no_such_rail"
+    else:
+        chosen = [supply for supply in found if supply.covers == "board"] or list(found)
+    if len(chosen) > 1:
+        return "several_rails"
+    return chosen[0] if chosen[0].readable else "permission_denied"
+
+
+def _name(sensor: PowerSensor, rail: Rail, channel: int) -> str:
+    if rail.label:
+        return f"{rail.label} ({sensor.driver})"
+    return sensor.driver if len(sensor.rails) == 1 else f"{sensor.driver}/{channel}"

@@ -1,0 +1,231 @@
+"""Energy from a trace: it covers the truth at its level whatever the load does, and every trap has its reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.energy import BEATS_HZ, SHAPES, simulate
+from edgeprof.boards import PowerSensor, Rail
+from edgeprof.power import choose, power_estimates
+from edgeprof.records import PowerTrace
+
+PERIOD_NS = 20_000_000
+S = 1_000_000_000
+WINDOWS = {"idle_before_ns": (0, 5 * S), "run_ns": (6 * S, 16 * S), "idle_after_ns": (17 * S, 22 * S)}
+
+
+def trace(idle_w=2.5, run_w=3.7, *, noise_w=0.02, seed=1, **changes) -> PowerTrace:
+    """Return readings of a board that takes `run_w` while it runs, 500 inferences in 10 s, in steps of 5 mW."""
+    chance = np.random.default_rng(seed)
+    count = 23 * S // PERIOD_NS
+    time_ns = ((np.arange(count) + chance.uniform(size=count)) * PERIOD_NS).astype(np.int64)
+    runs = (time_ns >= WINDOWS["run_ns"][0]) & (time_ns < WINDOWS["run_ns"][1])
+    watts = np.where(runs, run_w, idle_w) + chance.normal(0, noise_w, count)
+    readings = np.round(watts / 0.005) * 5000
+    plain = PowerTrace(
+        rail="VDD_IN (ina3221)", covers="board", wraps_at=None, period_ns=PERIOD_NS,
+        time_ns=tuple(map(int, time_ns)), readings=tuple(map(int, readings)), runs=500, sampler_ratio=0.01, **WINDOWS,
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
+def edited(edit, **changes) -> PowerTrace:
+    """Return such a trace with its readings changed: `edit` is given them and their times in seconds."""
+    plain = trace(**changes)
+    readings = edit(np.array(plain.readings, dtype=object), np.array(plain.time_ns) / S)
+    return replace(plain, readings=tuple(readings))
+
+
+def reasons(seen: PowerTrace) -> list[str | None]:
+    return [estimate.not_measured for estimate in power_estimates(seen)]
+
+
+def test_energy_is_power_times_time_and_above_idle_what_the_model_adds():
+    whole, above, power, idle = power_estimates(trace())
+
+    assert whole.point == pytest.approx(3.7e6 * 10 / 500, rel=0.002)
+    assert above.point == pytest.approx(1.2e6 * 10 / 500, rel=0.01)
+    assert (power.point, idle.point) == (pytest.approx(3700, rel=0.002), pytest.approx(2500, rel=0.002))
+    for estimate in (whole, above, power, idle):
+        assert estimate.low < estimate.point < estimate.high
+
+
+@pytest.mark.parametrize("rate_hz", [10, 50, 100])
+def test_the_interval_covers_the_truth_on_loads_of_every_shape_and_beat(rate_hz):
+    cases = list(simulate(rate_hz, trials=120))
+
+    assert {(case.shape, case.beat_hz) for case in cases} == {(s, b) for s in SHAPES for b in BEATS_HZ}
+    assert [case for case in cases if not case.holds()] == []
+
+
+def test_four_hundred_readings_are_within_two_percent():
+    errors = [case.error_ratio for case in simulate(100, trials=100)]
+
+    assert max(errors) <= 0.02
+
+
+def test_a_beat_that_would_alias_with_regular_readings_does_not():
+    """50 Hz seen at 50 Hz: regular readings all fall on the same side of it."""
+    case = next(case for case in simulate(50, trials=200) if (case.shape, case.beat_hz) == ("square", 50))
+
+    assert case.holds()
+
+
+def test_trap_sign():
+    assert reasons(edited(lambda readings, _: -readings)) == ["power_not_plausible"] * 4
+
+
+def test_trap_microamperes_for_milliamperes():
+    assert reasons(edited(lambda readings, _: readings * 1000))[0] == "power_not_plausible"
+
+
+def test_trap_microwatts_for_milliwatts():
+    assert reasons(edited(lambda readings, _: readings // 1000))[0] == "power_not_plausible"
+
+
+def test_trap_wrong_shunt():
+    assert reasons(edited(lambda readings, _: readings * 200))[0] == "power_not_plausible"
+
+
+def test_trap_back_feed_through_usb():
+    """What another supply feeds, the sensor does not see: almost nothing flows through it."""
+    assert reasons(edited(lambda readings, _: readings // 500))[0] == "power_not_plausible"
+
+
+def test_trap_stale_duplicates():
+    """A sensor that renews its value twice a second is no sensor for ten seconds."""
+    stale = lambda readings, seconds: [readings[np.searchsorted(seconds, int(2 * at) / 2)] for at in seconds]  # noqa: E731
+
+    assert reasons(edited(stale)) == ["sensor_stale"] * 4
+
+
+def test_repetitions_of_a_slow_sensor_do_not_count_as_readings():
+    slow = lambda readings, seconds: [readings[np.searchsorted(seconds, int(10 * at) / 10)] for at in seconds]  # noqa: E731
+    fast, repeated = power_estimates(trace()), power_estimates(edited(slow))
+
+    assert repeated[0].n_samples < fast[0].n_samples / 4
+    assert repeated[0].high - repeated[0].low > fast[0].high - fast[0].low
+
+
+def test_trap_rail_counted_twice():
+    jetson = PowerSensor("ina3221", "/sys", tuple(map(Rail, ("VDD_IN", "VDD_CPU_GPU_CV", "VDD_SOC"))), readable=True)
+    others = PowerSensor("ina3221", "/sys", tuple(map(Rail, ("VDD_GPU_SOC", "VDD_CPU_CV"))), readable=True)
+
+    assert choose([jetson]).name == "VDD_IN (ina3221)"
+    assert choose([jetson]).covers == "board"
+    assert choose([others]) == "several_rails"
+    assert choose([others], "VDD_CPU_CV").covers == "part"
+
+
+def test_trap_unconnected_rail():
+    assert reasons(edited(lambda readings, _: [None] * len(readings))) == ["sensor_failed"] * 4
+
+
+def test_trap_window_with_the_model_load_in_it():
+    """What happens between the waits and the runs belongs to neither."""
+    loaded = lambda readings, at: np.where((at > 5.0) & (at < 6.0), 9_000_000, readings)  # noqa: E731
+
+    assert power_estimates(edited(loaded))[0] == power_estimates(trace())[0]
+
+
+def test_trap_idle_drift():
+    warm = lambda readings, at: [int(value) + (900_000 if second > 16.5 else 0) for value, second in zip(readings, at)]  # noqa: B905, E731
+
+    assert reasons(edited(warm)) == [None, "idle_drifts", None, None]
+
+
+def test_a_small_drift_of_idle_widens_what_is_above_it():
+    warm = lambda readings, at: [int(value) + (200_000 if second > 16.5 else 0) for value, second in zip(readings, at)]  # noqa: B905, E731
+    still, moved = power_estimates(trace())[1], power_estimates(edited(warm))[1]
+
+    assert moved.high - moved.low > 2 * (still.high - still.low)
+
+
+def test_trap_dropped_samples_as_none():
+    gone = lambda readings, _: [None if index % 7 == 0 else value for index, value in enumerate(readings)]  # noqa: E731
+
+    assert reasons(edited(gone))[0] == "sensor_failed"
+
+
+def test_trap_dropped_samples_as_zero():
+    zero = lambda readings, _: [0 if index % 7 == 0 else value for index, value in enumerate(readings)]  # noqa: E731
+
+    assert reasons(edited(zero))[0] == "power_not_plausible"
+
+
+def counter(wraps_at: int) -> PowerTrace:
+    plain = trace()
+    seconds = np.diff(np.array(plain.time_ns), prepend=0) / S
+    microjoules = np.cumsum(np.array(plain.readings) * seconds).astype(np.int64)
+    return replace(plain, readings=tuple(int(value) % wraps_at for value in microjoules), wraps_at=wraps_at)
+
+
+def test_trap_counter_wrap():
+    straight, wrapped = power_estimates(counter(10**15)), power_estimates(counter(11_000_000))
+
+    assert straight[0].point == pytest.approx(3.7e6 * 10 / 500, rel=0.005)
+    assert [e.point for e in wrapped] == [pytest.approx(e.point, rel=1e-6) for e in straight]
+
+
+def test_trap_averaging_longer_than_the_window():
+    """A sensor that averages over longer than a window hardly moves in it."""
+    average = lambda _, at: [3_000_000 + 5_000 * int(second / 2.5) for second in at]  # noqa: E731
+
+    assert reasons(edited(average))[0] == "sensor_stale"
+
+
+def test_trap_saturation():
+    clipped = lambda readings, _: np.minimum(readings, 3_705_000)  # noqa: E731
+
+    assert reasons(edited(clipped, noise_w=0.15))[0] == "sensor_saturated"
+
+
+def test_trap_clock_step():
+    plain = trace()
+    stepped = (*plain.time_ns[:600], *(at - 3 * S for at in plain.time_ns[600:]))
+
+    assert reasons(replace(plain, time_ns=stepped)) == ["clock_stepped"] * 4
+
+
+def test_trap_permission_denied_is_not_no_sensor():
+    rapl = PowerSensor("rapl", "/sys", (Rail("package-0", "energy", 262143328850),), readable=False)
+
+    assert choose([rapl]) == "permission_denied"
+    assert choose([]) == "no_power_sensor"
+
+
+def test_trap_sensor_gone_half_way():
+    plain = trace()
+    half = len([at for at in plain.time_ns if at < 11 * S])
+
+    assert reasons(replace(plain, time_ns=plain.time_ns[:half], readings=plain.readings[:half]))[0] == "sensor_failed"
+
+
+def test_trap_negative_energy():
+    """A board that takes less while it runs than while it waits was not idle: there is nothing above idle."""
+    assert reasons(trace(idle_w=3.7, run_w=3.6)) == [None, "not_above_idle", None, None]
+
+
+def test_trap_too_few_updates():
+    plain = trace()
+
+    assert reasons(replace(plain, time_ns=plain.time_ns[::20], readings=plain.readings[::20]))[0] == "too_few_updates"
+
+
+def test_trap_window_too_short():
+    assert reasons(replace(trace(), run_ns=(6 * S, 9 * S))) == ["window_too_short"] * 4
+
+
+def test_a_constant_reading_says_nothing_of_what_it_follows():
+    assert reasons(edited(lambda readings, _: [3_000_000] * len(readings)))[0] == "sensor_stale"
+
+
+def test_a_rail_that_nobody_named_is_asked_for():
+    one = PowerSensor("ina219", "/sys", (Rail(),), readable=True)
+    two = PowerSensor("ina226", "/sys", (Rail(),), readable=True)
+
+    assert choose([one]).name == "ina219"
+    assert choose([one, two]) == "several_rails"
+    assert choose([one, two], "ina226").index == 1
+    assert choose([one, two], "ina260") == "no_such_rail"

@@ -11,11 +11,12 @@ _METRICS = {
     "top5_ratio": "top-5 accuracy",
     "float_top1_ratio": "top-1 of the float model",
     "drop_points": "drop against the float model",
+    "dynamic_energy_per_inference_uj": "energy per inference above idle",
     "sustained_first_ns": "sustained: at first",
     "sustained_last_ns": "sustained: at the end",
     "slow_after_s": "sustained: 10 % slower from",
 }
-_UNITS = ("_ns", "_s", "_bytes", "_ratio", "_points", "_uw", "_uj", "_mc", "_khz")
+_UNITS = ("_ns", "_s", "_bytes", "_ratio", "_points", "_mw", "_uj", "_mc", "_khz")
 
 
 def metric_words(name: str) -> str:

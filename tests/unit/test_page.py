@@ -132,7 +132,7 @@ def test_a_run_that_never_ran_says_why_and_draws_nothing():
 def test_what_was_not_measured_stands_there_with_its_reason():
     text = page([replace(RUN, accuracy=None, not_measured=(("top1_ratio", "no_evaluation_data"),))])
 
-    assert "<dt>no evaluation data</dt><dd>top-1 accuracy (share)</dd>" in text
+    assert "<dt>no evaluation data</dt><dd>top-1 accuracy</dd>" in text
     assert re.search(r"<dt>too few samples</dt><dd>latency \(p05\), .*latency \(p999\)", text)
     assert "Temperature, clocks and others&#39; load: not measured" in text
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from edgeprof import units
 from edgeprof.records import Estimate, RunResult
-from edgeprof.report.html.svg import Drawing, Scale, scale
+from edgeprof.report.html.svg import Columns, Drawing, Scale, scale
 
 WIDTH = 760
 _LEFT, _RIGHT = 190, 20
@@ -64,13 +64,14 @@ def every_launch(run: RunResult, estimate: Estimate, *, fine: bool = True) -> Ma
         found = np.histogram(np.asarray([run.plan.amount(v) for v in values]), edges)[0] / len(values)
         most = max(most, float(found.max()))
         counts.append(found)
-    middles, every = [], 1 if len(launches) <= 16 else 4
+    rows, middles, every = [], [], 1 if len(launches) <= 16 else 4
     for index, (found, median) in enumerate(zip(counts, _medians(run), strict=True)):
         base = 4 + each * (index + 1)
-        _histogram(drawn, width, found / (most or 1) * (each - 4), base)
+        rows.append(_histogram(width, found / (most or 1) * (each - 4), base))
         if index % every == 0:
             drawn.text((62, base - 3), str(index + 1), "end")
         middles.append((along(median), base - each + 5, base))
+    drawn.steps(rows, "area")
     drawn.bars(middles, "mid")
     return drawn.done()
 
@@ -92,13 +93,12 @@ def _ends(whole: np.ndarray) -> tuple[float, float]:
     return max(float(whole.min()), low - reach), min(float(whole.max()), high + reach)
 
 
-def _histogram(drawn: Drawing, width: int, heights: np.ndarray, base: float) -> None:
-    """Draw columns from the first that holds anything to the last; what holds little still shows."""
+def _histogram(width: int, heights: np.ndarray, base: float) -> Columns:
+    """Return columns from the first that holds anything to the last; what holds little still shows."""
     filled = np.flatnonzero(heights)
-    if len(filled):
-        first, last = int(filled[0]), int(filled[-1])
-        shown = [max(0.5, float(height)) if height else 0.0 for height in heights[first : last + 1]]
-        drawn.steps((_START + first * width, base), width, shown, "area")
+    first, last = (int(filled[0]), int(filled[-1])) if len(filled) else (0, -1)
+    shown = [max(0.5, float(height)) if height else 0.0 for height in heights[first : last + 1]]
+    return Columns((_START + first * width, base), width, shown)
 
 
 def _interval(drawn: Drawing, along: Scale, estimate: Estimate, middle: float) -> None:

@@ -13,21 +13,22 @@ from markupsafe import Markup
 from edgeprof import version
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
-from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
+from edgeprof.power import METRICS as POWER_METRICS
+from edgeprof.records import CLOCK_INSTRUCTIONS, PowerTrace, RunResult
 from edgeprof.report.html import views
 from edgeprof.report.html.bars import stacked
 from edgeprof.report.html.distribution import beyond, every_launch, overview
 from edgeprof.report.html.embedded import embedded
-from edgeprof.report.html.timeline import launch_panels, over_time, sustained_panels
+from edgeprof.report.html.timeline import launch_panels, over_time, power_panels, sustained_panels
 from edgeprof.report.html.views import Figure
 from edgeprof.report.summary import sustained, verdict
 from edgeprof.stats import verdicts
 
 # A page of 20 runs and all it holds; what charts and tables leave of it is for the samples.
 _MOST_BYTES = 490_000
-_LEAST_DATA = 50_000
+_LEAST_DATA = 40_000
 # Rows of all tables of operators together.
-_OP_ROWS = 160
+_OP_ROWS = 120
 _MANY_RUNS = 20
 # With more launches than this on a page their histograms are coarser.
 _MANY_LAUNCHES = 200
@@ -163,11 +164,22 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
     if start:
         text = "Each part is the median over launches of that stage; files may be in memory already."
         found.append(Figure("Start-up", start, text, where, views.spoiling(run, *_STAGES)))
+    if run.power is not None and (panels := power_panels(run.power)):
+        found.append(
+            Figure("Power", over_time(panels, "Power"), _rail(run.power), where, views.spoiling(run, *POWER_METRICS))
+        )
     memory = stacked([by_name[part] for part in _MEMORY], by_name["peak_rss_bytes"])
     if memory:
         text = f"{len(run.memory)} processes of their own, after inference. Peak RSS holds Python and libraries too."
         found.append(Figure("Memory", memory, text, where, views.spoiling(run, "peak_rss_bytes")))
     return tuple(found)
+
+
+def _rail(trace: PowerTrace) -> str:
+    covers = "all that the board takes" if trace.covers == "board" else "a part: nobody said that it is all"
+    rate = units.rate(trace.period_ns).replace("inf/s", "readings a second")
+    cost = units.percent(trace.sampler_ratio)
+    return f"{trace.rail}, {covers}; {rate} at random instants, which took {cost} of a core. Lines are means."
 
 
 def _seen(run: RunResult) -> str:

@@ -69,6 +69,15 @@ def _decades(low: float, high: float) -> list[float]:
     return [tick for power in powers for nice in wanted if low <= (tick := nice * 10.0**power) <= high]
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of the same width, side by side above `start`."""
+
+    start: tuple[float, float]
+    width: float
+    heights: Sequence[float]
+
+
 class Drawing:
     """An SVG under construction."""
 
@@ -108,14 +117,9 @@ class Drawing:
         places = "".join(f"M{_n(x)} {_n(start)}V{_n(end)}" for x, start, end in bars)
         self._parts.append(f'<path class="{style}" d="{places}"/>')
 
-    def steps(self, start: tuple[float, float], width: float, heights: Sequence[float], style: str) -> None:
-        """Fill columns of the same width, side by side above `start`."""
-        x, base = start
-        path, level = [f"M{_n(x)} {_n(base)}"], 0.0
-        for height, alike in groupby(round(2 * height) / 2 for height in heights):
-            path.append(f"v{_n(level - height)}h{_n(width * len(list(alike)))}")
-            level = height
-        self._parts.append(f'<path class="{style}" d="{"".join(path)}V{_n(base)}"/>')
+    def steps(self, columns: Sequence[Columns], style: str) -> None:
+        """Fill rows of columns, all in one path: pages have many."""
+        self._parts.append(f'<path class="{style}" d="{"".join(map(_steps_path, columns))}"/>')
 
     def text(self, at: tuple[float, float], text: str, style: str = "") -> None:
         """Write text; its anchor is the style's."""
@@ -137,6 +141,15 @@ class Drawing:
     def done(self) -> Markup:
         """Return the whole."""
         return self._head + Markup("".join(self._parts)) + Markup("</svg>")  # noqa: S704 - every text went through escape
+
+
+def _steps_path(columns: Columns) -> str:
+    x, base = columns.start
+    path, level = [f"M{_n(x)} {_n(base)}"], 0.0
+    for height, alike in groupby(round(2 * height) / 2 for height in columns.heights):
+        path.append(f"v{_n(level - height)}h{_n(columns.width * len(list(alike)))}")
+        level = height
+    return f"{''.join(path)}V{_n(base)}"
 
 
 def _labelled(along: Scale, name: str, count: int) -> list[tuple[float, str]]:

@@ -7,12 +7,15 @@ import numpy as np
 from markupsafe import Markup
 
 from edgeprof import units
-from edgeprof.records import RunResult, State, SustainedWindow
+from edgeprof.power import power_series
+from edgeprof.records import PowerTrace, RunResult, State, SustainedWindow
 from edgeprof.report.html.distribution import WIDTH
 from edgeprof.report.html.svg import Drawing, Scale, scale
 
 _LEFT, _RIGHT, _EACH, _GAP = 90, 20, 90, 36
 _MOST_POINTS = 150
+# Of each of the three windows of a power trace.
+_POWER_POINTS = 60
 # So many are seen as dots too.
 _FEW_POINTS = 16
 _QUANTITIES = {
@@ -20,7 +23,6 @@ _QUANTITIES = {
     "mc": "temperature",
     "khz": "clock",
     "cores": "cores kept busy by others",
-    "uw": "power",
 }
 _ENDS = ("low", "high")
 _NOT_SERIES = ("start_s", "runs")
@@ -63,6 +65,19 @@ def sustained_panels(run: RunResult) -> tuple[Panel, ...]:
     return _panels([window.start_s for window in run.sustained], run.sustained)
 
 
+def power_panels(trace: PowerTrace) -> tuple[Panel, ...]:
+    """Return power while the model waited, ran and waited again; of a counter, what it grew by from reading to reading."""
+    first_ns = trace.idle_before_ns[0]
+    points = tuple((units.ns_to_seconds(at_ns - first_ns), milliwatts) for at_ns, milliwatts in power_series(trace))
+    windows = (
+        ("waiting, model loaded", trace.idle_before_ns),
+        ("running", trace.run_ns),
+        ("waiting again", trace.idle_after_ns),
+    )
+    lines = tuple((name, _within(points, window, first_ns)) for name, window in windows)
+    return (Panel("power", "power_mw", tuple(line for line in lines if line[1])),) if points else ()
+
+
 def over_time(panels: Sequence[Panel], title: str) -> Markup:
     """Return the panels one above the other on one axis of seconds."""
     ends = [point[0] for panel in panels for _, points in panel.lines for point in points]
@@ -91,6 +106,11 @@ def _panel(drawn: Drawing, panel: Panel, along: Scale, top: float) -> None:
         drawn.path([(along(x), up(y)) for x, y in _thinned(points)], f"line l{index % 4}", name)
         if len(points) <= _FEW_POINTS:
             drawn.dots([(along(x), up(y)) for x, y in points], f"point l{index % 4}")
+
+
+def _within(points: Points, window_ns: tuple[int, int], first_ns: int) -> Points:
+    start_s, end_s = (units.ns_to_seconds(at_ns - first_ns) for at_ns in window_ns)
+    return _thinned(tuple(point for point in points if start_s <= point[0] <= end_s), _POWER_POINTS)
 
 
 def _panels(times: Sequence[float], records: Sequence[State | SustainedWindow | None]) -> tuple[Panel, ...]:
@@ -123,9 +143,9 @@ def _words(name: str, unit: str) -> str:
     return "hottest zone" if parts == ["temp"] else " ".join(part for part in parts if part != "freq")
 
 
-def _thinned(points: Points) -> Points:
+def _thinned(points: Points, most: int = _MOST_POINTS) -> Points:
     """Return the means of equal parts, few enough for a line as wide as a page."""
-    if len(points) <= _MOST_POINTS:
+    if len(points) <= most:
         return points
-    parts = np.array_split(np.asarray(points, dtype=float), _MOST_POINTS)
+    parts = np.array_split(np.asarray(points, dtype=float), most)
     return tuple((float(part[:, 0].mean()), float(part[:, 1].mean())) for part in parts)

@@ -98,7 +98,7 @@ _COLUMNS = (
     ("top1_ratio", "share", "top-1"),
     ("drop_points", "difference", "drop"),
 )
-_ENERGY = ("_uj", "_uw")
+_ENERGY = ("_uj", "_mw")
 
 
 def name(run: RunResult, runs: Sequence[RunResult]) -> str:
@@ -149,10 +149,13 @@ def metrics(run: RunResult) -> tuple[list[Metric], list[tuple[str, str]]]:
     """Return the figures that were measured; and those that were not, by reason."""
     shown: list[Metric] = []
     reasons: dict[str, list[str]] = {}
-    for estimate in estimates(run):
+    found = estimates(run)
+    measured = {estimate.name for estimate in found if estimate.point is not None}
+    for estimate in found:
         words = metric_words(estimate.name)
         if estimate.point is None:
-            reasons.setdefault(reason_words(estimate.not_measured), []).append(f"{words} ({estimate.statistic})")
+            which = f"{words} ({estimate.statistic})" if estimate.name in measured else words
+            reasons.setdefault(reason_words(estimate.not_measured), []).append(which)
             continue
         counts = f"{estimate.n_samples:,} from {estimate.n_launches}"
         shown.append(Metric(words, estimate.statistic, value(estimate, run), counts))
@@ -162,7 +165,7 @@ def metrics(run: RunResult) -> tuple[list[Metric], list[tuple[str, str]]]:
         reasons.setdefault("nobody watched, or the board does not say", []).append("temperature, clocks, others' load")
     if not run.sustained:
         reasons.setdefault(reason_words(dict(run.not_measured).get("sustained", "not_asked")), []).append("a long run")
-    return shown, [(reason, ", ".join(names)) for reason, names in reasons.items()]
+    return shown, [(reason, ", ".join(dict.fromkeys(names))) for reason, names in reasons.items()]
 
 
 def value(estimate: Estimate, run: RunResult) -> Value:

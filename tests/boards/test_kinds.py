@@ -12,7 +12,6 @@ import serial
 from edgeprof import lab, resources
 from edgeprof.errors import UsageError
 
-
 SHORT = ("-k", "2", "--runs", "20", "--json")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from edgeprof.records import Estimate
+
 CONFIDENCE = 0.95
 # Fewer readings than this say too little of how far they scatter.
 FEWEST_UPDATES = 50
@@ -21,6 +23,8 @@ _LONGEST_GAP = 0.1
 _STALE_RUN = 3
 # A reading at the top of its scale in more than this share of a window hides what was above.
 _SATURATED_SHARE = 0.01
+# Below so many different values, a load of two levels looks like a clipped one.
+_MANY_VALUES = 20
 # From so many differences on, their own scatter is known well enough to weigh them one by one.
 _ENOUGH = 30.0
 # Where more than this share of neighbours are equal, noise does not carry readings across the sensor's steps.
@@ -51,7 +55,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class MeanPower:
-    """The mean power of a window.
+    """The mean power of a window, or a difference of two.
 
     Attributes:
         mean_w: The estimate.
@@ -67,13 +71,22 @@ class MeanPower:
 
     def interval(self) -> tuple[float, float]:
         """Return both ends at `CONFIDENCE`."""
-        reach = reach_of(self.freedom) * self.error_w
+        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, self.freedom))) * self.error_w
         return self.mean_w - reach, self.mean_w + reach
 
-
-def reach_of(freedom: float) -> float:
-    """Return how many standard errors an interval at `CONFIDENCE` reaches to each side."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1.0, freedom)))
+    def estimate(self, name: str, times: float) -> Estimate:
+        """Return it as the metric `name`, `times` as much: 1,000 for milliwatts, seconds for an energy."""
+        low, high = self.interval()
+        return Estimate(
+            name=name,
+            statistic="mean",
+            point=times * self.mean_w,
+            low=times * low,
+            high=times * high,
+            confidence=CONFIDENCE,
+            n_launches=1,
+            n_samples=self.n_updates,
+        )
 
 
 def fault(trace: Trace, start_s: float, end_s: float) -> str | None:
@@ -172,10 +185,6 @@ def _is_saturated(power: NDArray[np.float64]) -> bool:
     near = np.mean((power < top) & (power >= top - 3 * step))
     often = float(at_top) > 5 * max(float(near), 1 / len(power))
     return step > 0 and often and len(np.unique(power)) > _MANY_VALUES
-
-
-# Below so many different values, a load of two levels looks like a clipped one.
-_MANY_VALUES = 20
 
 
 def _resolution(power: NDArray[np.float64]) -> float:

@@ -1,10 +1,8 @@
 """Power and energy of a run, from what its rail was read to take; or why not."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from edgeprof.power.energy import CONFIDENCE, MeanPower, Trace, fault, mean_power, reach_of
+from edgeprof.power.energy import MeanPower, Trace, fault, mean_power
 from edgeprof.records import Estimate, PowerTrace
 from edgeprof.units import NS_PER_S, ns_to_seconds
 
@@ -13,29 +11,6 @@ METRICS = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_
 SHORTEST_S = 9.5
 # Idle power that moves by more than this share of what the model adds is no level to subtract.
 _IDLE_DRIFT_RATIO = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """A mean with its standard error and degrees of freedom, in the unit of its metric."""
-
-    mean: float
-    error: float
-    freedom: float
-    n_updates: int
-
-    def estimate(self, name: str, times: float) -> Estimate:
-        reach = reach_of(self.freedom) * self.error
-        return Estimate(
-            name=name,
-            statistic="mean",
-            point=times * self.mean,
-            low=times * (self.mean - reach),
-            high=times * (self.mean + reach),
-            confidence=CONFIDENCE,
-            n_launches=1,
-            n_samples=self.n_updates,
-        )
 
 
 def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tuple[Estimate, ...]:
@@ -68,47 +43,46 @@ def idle_drift_w(trace: PowerTrace) -> float | None:
     """Return by how much idle power moved from before the runs to after them, or `None` where it is not known."""
     means = [_mean(trace, window) for window in (trace.idle_before_ns, trace.idle_after_ns)]
     before, after = means
-    return None if isinstance(before, str) or isinstance(after, str) else after.mean - before.mean
+    return None if isinstance(before, str) or isinstance(after, str) else after.mean_w - before.mean_w
 
 
-def _idle(trace: PowerTrace) -> _Span | str:
+def _idle(trace: PowerTrace) -> MeanPower | str:
     before, after = (_mean(trace, window) for window in (trace.idle_before_ns, trace.idle_after_ns))
     if isinstance(before, str) or isinstance(after, str):
         return before if isinstance(before, str) else str(after)
-    drift = (after.mean - before.mean) / 2
+    drift = (after.mean_w - before.mean_w) / 2
     # Where idle was between its two levels while the model ran is unknown: evenly likely anywhere.
-    error = float(np.sqrt((before.error**2 + after.error**2) / 4 + drift**2 / 3))
+    error = float(np.sqrt((before.error_w**2 + after.error_w**2) / 4 + drift**2 / 3))
     freedom = min(before.freedom, after.freedom)
-    return _Span((before.mean + after.mean) / 2, error, freedom, before.n_updates + after.n_updates)
+    return MeanPower((before.mean_w + after.mean_w) / 2, error, freedom, before.n_updates + after.n_updates)
 
 
-def _dynamic(trace: PowerTrace, run: _Span, idle: _Span, seconds: float) -> Estimate:
+def _dynamic(trace: PowerTrace, run: MeanPower, idle: MeanPower, seconds: float) -> Estimate:
     name = METRICS[1]
-    above = _Span(
-        run.mean - idle.mean, float(np.hypot(run.error, idle.error)), min(run.freedom, idle.freedom), run.n_updates
+    above = MeanPower(
+        run.mean_w - idle.mean_w,
+        float(np.hypot(run.error_w, idle.error_w)),
+        min(run.freedom, idle.freedom),
+        run.n_updates,
     )
-    if above.mean - reach_of(above.freedom) * above.error <= 0:
+    if above.interval()[0] <= 0:
         return _nothing(name, reason="not_above_idle")[0]
-    if abs(idle_drift_w(trace) or 0.0) > _IDLE_DRIFT_RATIO * above.mean:
+    if abs(idle_drift_w(trace) or 0.0) > _IDLE_DRIFT_RATIO * above.mean_w:
         return _nothing(name, reason="idle_drifts")[0]
     return above.estimate(name, 1e6 * seconds)
 
 
-def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> _Span | str:
+def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
     """Return the mean power of a window in watts, or why there is none."""
     start_s, end_s = (ns_to_seconds(at - trace.idle_before_ns[0]) for at in window_ns)
     if trace.wraps_at is not None:
         return _counted(trace, start_s, end_s)
     read = _series(trace, 1e6)
     reason = fault(read, start_s, end_s)
-    return reason or _span(mean_power(read, start_s, end_s))
+    return reason or mean_power(read, start_s, end_s)
 
 
-def _span(mean: MeanPower) -> _Span:
-    return _Span(mean.mean_w, mean.error_w, mean.freedom, mean.n_updates)
-
-
-def _counted(trace: PowerTrace, start_s: float, end_s: float) -> _Span | str:
+def _counted(trace: PowerTrace, start_s: float, end_s: float) -> MeanPower | str:
     """Return the same from a counter: what it grew by between the first and the last reading of the window.
 
     Source: Linux v6.1, Documentation/power/powercap/powercap.rst: `energy_uj` goes on at 0 after `max_energy_range_uj`.
@@ -126,7 +100,7 @@ def _counted(trace: PowerTrace, start_s: float, end_s: float) -> _Span | str:
     # Only the two ends, a period each at most, are not counted.
     ends_s = (end_s - start_s) - float(np.sum(spans))
     error = float(np.std(seen.power_w)) * max(0.0, ends_s) / (end_s - start_s)
-    return _Span(mean, error, len(spans), len(seen.time_s))
+    return MeanPower(mean, error, len(spans), len(seen.time_s))
 
 
 def _series(trace: PowerTrace, per_unit: float) -> Trace:

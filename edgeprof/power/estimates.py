@@ -4,7 +4,7 @@ import numpy as np
 
 from edgeprof.power.energy import MeanPower, Trace, fault, mean_power
 from edgeprof.records import Estimate, PowerTrace
-from edgeprof.units import NS_PER_S, ns_to_seconds
+from edgeprof.units import NS_PER_S, UW_PER_W, ns_to_seconds
 
 METRICS = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_mw", "idle_power_mw")
 # Shorter windows hold too few updates of slow sensors, and too much of the way in and out.
@@ -27,7 +27,7 @@ def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tu
     if isinstance(run, str):
         return _nothing(*METRICS, reason=run)
     seconds = ns_to_seconds(trace.run_ns[1] - trace.run_ns[0]) / trace.runs
-    whole = run.estimate(METRICS[0], 1e6 * seconds)
+    whole = run.estimate(METRICS[0], UW_PER_W * seconds)
     idle = _idle(trace)
     if isinstance(idle, str):
         return (
@@ -69,44 +69,43 @@ def _dynamic(trace: PowerTrace, run: MeanPower, idle: MeanPower, seconds: float)
         return _nothing(name, reason="not_above_idle")[0]
     if abs(idle_drift_w(trace) or 0.0) > _IDLE_DRIFT_RATIO * above.mean_w:
         return _nothing(name, reason="idle_drifts")[0]
-    return above.estimate(name, 1e6 * seconds)
+    return above.estimate(name, UW_PER_W * seconds)
+
+
+def power_series(trace: PowerTrace) -> Trace:
+    """Return power in watts over seconds since the first wait; of a counter, what it grew by from reading to reading.
+
+    Source: Linux v6.1, Documentation/power/powercap/powercap.rst: `energy_uj` goes on at 0 after `max_energy_range_uj`.
+    """
+    times = (np.asarray(trace.time_ns, dtype=np.int64) - trace.idle_before_ns[0]) / NS_PER_S
+    values = np.array([np.nan if value is None else value / UW_PER_W for value in trace.readings])
+    period_s = ns_to_seconds(trace.period_ns)
+    if trace.wraps_at is None:
+        return Trace(times, values, period_s)
+    growth = np.diff(values)
+    growth = np.where(growth < 0, growth + trace.wraps_at / UW_PER_W, growth)
+    return Trace(times[1:], growth / np.diff(times), period_s)
 
 
 def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
     """Return the mean power of a window in watts, or why there is none."""
     start_s, end_s = (ns_to_seconds(at - trace.idle_before_ns[0]) for at in window_ns)
-    if trace.wraps_at is not None:
-        return _counted(trace, start_s, end_s)
-    read = _series(trace, 1e6)
-    reason = fault(read, start_s, end_s)
-    return reason or mean_power(read, start_s, end_s)
-
-
-def _counted(trace: PowerTrace, start_s: float, end_s: float) -> MeanPower | str:
-    """Return the same from a counter: what it grew by between the first and the last reading of the window.
-
-    Source: Linux v6.1, Documentation/power/powercap/powercap.rst: `energy_uj` goes on at 0 after `max_energy_range_uj`.
-    """
-    counter = _series(trace, 1e6)
-    growth = np.diff(counter.power_w)
-    growth = np.where(growth < 0, growth + (trace.wraps_at or 0) / 1e6, growth)
-    wrapped = Trace(counter.time_s[1:], growth / np.diff(counter.time_s), counter.period_s)
-    reason = fault(wrapped, start_s, end_s)
+    power = power_series(trace)
+    reason = fault(power, start_s, end_s)
     if reason:
         return reason
-    seen = wrapped.between(start_s, end_s)
+    return mean_power(power, start_s, end_s) if trace.wraps_at is None else _counted(power, start_s, end_s)
+
+
+def _counted(power: Trace, start_s: float, end_s: float) -> MeanPower:
+    """Return what a counter grew by between the first and the last reading of a window, over the time between them."""
+    seen = power.between(start_s, end_s)
     spans = np.diff(seen.time_s)
-    mean = float(np.sum(seen.power_w[1:] * spans) / np.sum(spans))
+    mean_w = float(np.sum(seen.power_w[1:] * spans) / np.sum(spans))
     # Only the two ends, a period each at most, are not counted.
     ends_s = (end_s - start_s) - float(np.sum(spans))
-    error = float(np.std(seen.power_w)) * max(0.0, ends_s) / (end_s - start_s)
-    return MeanPower(mean, error, len(spans), len(seen.time_s))
-
-
-def _series(trace: PowerTrace, per_unit: float) -> Trace:
-    times = np.asarray(trace.time_ns, dtype=np.int64) - trace.idle_before_ns[0]
-    values = np.array([np.nan if value is None else value / per_unit for value in trace.readings])
-    return Trace(times / NS_PER_S, values, ns_to_seconds(trace.period_ns))
+    error_w = float(np.std(seen.power_w)) * max(0.0, ends_s) / (end_s - start_s)
+    return MeanPower(mean_w, error_w, len(spans), len(seen.time_s))
 
 
 def _nothing(*names: str, reason: str) -> tuple[Estimate, ...]:

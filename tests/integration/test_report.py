@@ -12,6 +12,7 @@ from edgeprof import resources
 from edgeprof.records import State, SustainedWindow
 from edgeprof.report.document import schema
 from edgeprof.report.html import page
+from tests.unit.test_energy import trace
 from tests.unit.test_page import HOSTILE, launches
 from tests.unit.test_reports import COUNTED, OP_PROFILE, RUN
 
@@ -69,6 +70,7 @@ def everything() -> str:
         sustained=windows,
         plan=replace(RUN.plan, sustained_s=60.0),
         op_profile=OP_PROFILE,
+        power=trace(),
         group="g",
     )
     hostile = replace(whole, run_id="ffff0000", device=HOSTILE, launches=tuple(launches(8, 300, 2)))
@@ -83,7 +85,7 @@ def test_charts_draw_with_something_in_them(show, everything):
     )
     broken = opened.evaluate("() => document.querySelector('main').innerText.match(/NaN|Infinity|undefined/g)")
 
-    assert len(sizes) == 2 + 5 + 5 + 3
+    assert len(sizes) == 2 + 6 + 6 + 3
     assert all(height > 40 and marks > 3 for height, marks in sizes)
     assert broken is None
 
@@ -141,7 +143,7 @@ def test_printing_opens_what_is_folded(show, everything):
 def test_without_scripts_everything_is_still_there(show, everything):
     opened = show(everything, java_script_enabled=False)
 
-    assert opened.locator("figure").count() == 15
+    assert opened.locator("figure").count() == 17
     assert opened.locator("#download").get_attribute("href").startswith("data:application/gzip;base64,")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from random import Random
 
 import jsonschema
+import numpy as np
 import pytest
 
 from edgeprof import units
@@ -18,6 +19,7 @@ from edgeprof.report.html.embedded import embedded
 from edgeprof.report.html.svg import Scale
 from edgeprof.report.html.timeline import launch_panels
 from edgeprof.warnings_ import warning
+from tests.unit.test_energy import edited, trace
 from tests.unit.test_reports import COUNTED, LAUNCHES, OP_PROFILE, RUN
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
@@ -50,6 +52,7 @@ def test_twenty_runs_of_many_samples_and_operators_stay_below_half_a_megabyte():
             states=states,
             op_profile=ops,
             warnings=warnings,
+            power=trace(),
         )
         for n in range(20)
     ]
@@ -57,7 +60,27 @@ def test_twenty_runs_of_many_samples_and_operators_stay_below_half_a_megabyte():
     text = page(runs)
 
     assert len(text.encode()) <= 500_000
-    assert "evenly spaced" in text
+    assert "of the samples themselves none" in text
+
+
+def test_power_is_drawn_over_time_with_what_was_read_and_what_reading_cost():
+    lost = edited(lambda readings, time_s: np.where((time_s > 1) & (time_s < 2), None, readings))
+
+    text = page([replace(RUN, power=trace()), replace(RUN, run_id="b", power=lost)])
+
+    assert text.count("<title>running</title>") == 2
+    assert "VDD_IN (ina3221), all that the board takes; 50.0 readings a second," in text
+    assert '<th class="number">energy per inference</th>' in text
+    assert "<td>energy per inference</td>" in text
+
+
+def test_a_rail_that_nobody_could_read_has_no_chart():
+    silent = replace(trace(), readings=(None,) * len(trace().readings))
+
+    text = page([replace(RUN, power=silent)])
+
+    assert "<h3>Power</h3>" not in text
+    assert "energy per inference, energy per inference above idle, power, idle power</dd>" in text
 
 
 def test_nothing_in_the_page_is_fetched_from_anywhere():

@@ -10,20 +10,22 @@ from edgeprof.records import RunResult
 from edgeprof.report.document import document, run_item
 
 _LIMITS = (None, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 0)
-_SERIES = ("latency_ns", "warmup_ns", "guest_instructions", "warmup_guest_instructions", "runs")
+_SERIES = ("latency_ns", "warmup_ns", "guest_instructions", "warmup_guest_instructions", "runs", "time_ns", "readings")
 
 
 def embedded(runs: Sequence[RunResult], most_bytes: int) -> tuple[str, int | None]:
     """Return the runs' document as base64 of gzip, and to how many samples a launch it was thinned; `None` for all.
 
-    Thinned samples are evenly spaced in their order; every metric is computed from all of them before.
+    Thinned samples are evenly spaced in their order; at 0 there are none. Every metric is computed from all of them.
     """
     items = [run_item(run, raw=True) for run in runs]
     lengths = [len(launch.latency_ns) for run in runs for launch in run.launches]
     # A sample takes a byte at the very least: what cannot fit is not tried.
     hopeful = [limit for limit in _LIMITS if sum(min(n, limit or n) for n in lengths) <= most_bytes or limit == 0]
     for limit in hopeful:
-        packed = _packed([item if limit is None else _thinned(item, limit) for item in items], limit)
+        if limit == 0:
+            items = [run_item(run) for run in runs]
+        packed = _packed([_thinned(item, limit) if limit else item for item in items], limit)
         if len(packed) <= most_bytes:
             break
     return packed, limit
@@ -43,11 +45,14 @@ def _thinned(item: dict[str, Any], limit: int) -> dict[str, Any]:
         launch["blocks"] = []  # they count samples that are not all here
     thin["ops"] = [_thin(op, limit) for op in item["ops"]]
     thin["op_profile"] = _thin(item["op_profile"], limit)
+    thin["power"] = _thin(item["power"], limit)
     return thin
 
 
-def _thin(record: dict[str, Any], limit: int) -> dict[str, Any]:
-    return {key: _spaced(part, limit) if key in _SERIES else part for key, part in record.items()}
+def _thin(record: dict[str, Any] | None, limit: int) -> dict[str, Any] | None:
+    return record and {
+        key: _spaced(part, limit) if key in _SERIES and isinstance(part, list) else part for key, part in record.items()
+    }
 
 
 def _spaced(values: list[float], limit: int) -> list[float]:

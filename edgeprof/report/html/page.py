@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from edgeprof import version
+from edgeprof import units, version
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.power import METRICS as POWER_METRICS
@@ -177,9 +177,9 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
 
 def _rail(trace: PowerTrace) -> str:
     covers = "all that the board takes" if trace.covers == "board" else "a part: nobody said that it is all"
-    rate = units.rate(trace.period_ns).replace("inf/s", "readings a second")
+    rate = units.three_digits(units.NS_PER_S / trace.period_ns)
     cost = units.percent(trace.sampler_ratio)
-    return f"{trace.rail}, {covers}; {rate} at random instants, which took {cost} of a core. Lines are means."
+    return f"{trace.rail}, {covers}; {rate} readings a second, at random instants, which took {cost} of a core."
 
 
 def _seen(run: RunResult) -> str:

@@ -66,16 +66,21 @@ def sustained_panels(run: RunResult) -> tuple[Panel, ...]:
 
 
 def power_panels(trace: PowerTrace) -> tuple[Panel, ...]:
-    """Return power while the model waited, ran and waited again; of a counter, what it grew by from reading to reading."""
-    first_ns = trace.idle_before_ns[0]
-    points = tuple((units.ns_to_seconds(at_ns - first_ns), milliwatts) for at_ns, milliwatts in power_series(trace))
-    windows = (
-        ("waiting, model loaded", trace.idle_before_ns),
-        ("running", trace.run_ns),
-        ("waiting again", trace.idle_after_ns),
-    )
-    lines = tuple((name, _within(points, window, first_ns)) for name, window in windows)
-    return (Panel("power", "power_mw", tuple(line for line in lines if line[1])),) if points else ()
+    """Return power while the model waited, ran and waited again; nothing where no reading lies in any of them."""
+    series, first_ns = power_series(trace), trace.idle_before_ns[0]
+    windows = {
+        "waiting, model loaded": trace.idle_before_ns,
+        "running": trace.run_ns,
+        "waiting again": trace.idle_after_ns,
+    }
+    lines = []
+    for name, ends_ns in windows.items():
+        seen = series.between(*(units.ns_to_seconds(at_ns - first_ns) for at_ns in ends_ns))
+        read = np.isfinite(seen.power_w)
+        points = zip(seen.time_s[read].tolist(), (seen.power_w[read] * units.MW_PER_W).tolist(), strict=True)
+        lines.append((name, _thinned(tuple(points), _POWER_POINTS)))
+    shown = tuple(line for line in lines if line[1])
+    return (Panel("power", "power_mw", shown),) if shown else ()
 
 
 def over_time(panels: Sequence[Panel], title: str) -> Markup:
@@ -106,11 +111,6 @@ def _panel(drawn: Drawing, panel: Panel, along: Scale, top: float) -> None:
         drawn.path([(along(x), up(y)) for x, y in _thinned(points)], f"line l{index % 4}", name)
         if len(points) <= _FEW_POINTS:
             drawn.dots([(along(x), up(y)) for x, y in points], f"point l{index % 4}")
-
-
-def _within(points: Points, window_ns: tuple[int, int], first_ns: int) -> Points:
-    start_s, end_s = (units.ns_to_seconds(at_ns - first_ns) for at_ns in window_ns)
-    return _thinned(tuple(point for point in points if start_s <= point[0] <= end_s), _POWER_POINTS)
 
 
 def _panels(times: Sequence[float], records: Sequence[State | SustainedWindow | None]) -> tuple[Panel, ...]:

@@ -70,7 +70,7 @@ def test_power_is_drawn_over_time_with_what_was_read_and_what_reading_cost():
 
     assert text.count("<title>running</title>") == 2
     assert "VDD_IN (ina3221), all that the board takes; 50.0 readings a second," in text
-    assert '<th class="number">energy per inference</th>' in text
+    assert '<th class="number">energy / inference</th>' in text
     assert "<td>energy per inference</td>" in text
 
 

@@ -95,10 +95,11 @@ _COLUMNS = (
     ("latency_ns", "p90", "p90"),
     ("first_inference_ns", "median", "first inference"),
     ("peak_rss_bytes", "median", "peak RSS"),
+    ("energy_per_inference_uj", "mean", "energy / inference"),
+    ("power_mw", "mean", "power"),
     ("top1_ratio", "share", "top-1"),
     ("drop_points", "difference", "drop"),
 )
-_ENERGY = ("_uj", "_mw")
 
 
 def name(run: RunResult, runs: Sequence[RunResult]) -> str:
@@ -183,11 +184,9 @@ def value(estimate: Estimate, run: RunResult) -> Value:
 def summary(runs: Sequence[RunResult]) -> tuple[list[str], list[list[Value]]]:
     """Return the headings and the rows of the summary, without its first column."""
     found = [{(e.name, e.statistic): e for e in estimates(run)} for run in runs]
-    more = dict.fromkeys(key for by_name in found for key in by_name if key[0].endswith(_ENERGY))
-    wanted = [*_COLUMNS, *((metric, statistic, metric_words(metric)) for metric, statistic in more)]
     wanted = [
         column
-        for column in wanted
+        for column in _COLUMNS
         if any((e := by_name.get(column[:2])) is not None and e.point is not None for by_name in found)
     ]
     rows = []

@@ -18,7 +18,7 @@ def gate(cli):
     shutil.copy(MODEL, cli.folder / "m.tflite")
 
     def call(budget: str, *options: object):
-        text = f'launches = 2\n[[artifact]]\nfile = "m.tflite"\n[[budget]]\ndevice = "local"\n{budget}\n'
+        text = f'launches = 4\n[[artifact]]\nfile = "m.tflite"\n[[budget]]\ndevice = "local"\n{budget}\n'
         (cli.folder / "release.toml").write_text(text)
         return cli("validate", *options)
 
@@ -43,7 +43,7 @@ def test_a_build_over_its_budget_is_measured_again_with_twice_the_launches_and_f
     jsonschema.validate(document, schema())
     failed, size = document["items"]
     assert done.code == 3, done.err
-    assert (failed["verdict"], failed["n"], failed["first"]["verdict"], failed["first"]["n"]) == ("fail", 4, "fail", 2)
+    assert (failed["verdict"], failed["n"], failed["first"]["verdict"], failed["first"]["n"]) == ("fail", 8, "fail", 4)
     assert (size["verdict"], size["first"]) == ("pass", None)
     assert [failed["first"]["run_id"], failed["run_id"]] == document["runs"]
     assert {row["run_id"] for row in cli("run", "list", "--json").json()["items"]} == set(document["runs"])

@@ -12,7 +12,7 @@ from edgeprof.errors import TransportError
 from edgeprof.transport import Channel
 from edgeprof.transport.hostkeys import Endpoint, check_offer, fingerprint, is_known, trust
 from edgeprof.transport.sshconfig import login_for
-from edgeprof.transport.sshlink import WINDOW_BYTES, Deadlines, handshaken, lost, lost_link, shut, through
+from edgeprof.transport.sshlink import WINDOW_BYTES, Deadlines, handshaken, lost, lost_link, shut, through, why_gone
 from edgeprof.transport.sshlogin import closed_on_error, hops_to, logged_in, shut_all
 
 _KEPT_BYTES = 64 << 10
@@ -58,14 +58,14 @@ class SshTransport:
         except paramiko.ChannelException as exc:
             raise self._refused(exc) from exc
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            raise lost(self.url, str(self._transport.saved_exception or exc)) from exc
+            raise lost(self.url, why_gone(self._transport, str(exc))) from exc
         try:
             # Whatever shell the user has there, it only starts `argv`.
             session.exec_command(shlex.join(argv))
         except (paramiko.SSHException, OSError, EOFError) as exc:
             if self._transport.is_active():
                 raise self._refused(exc) from exc
-            raise lost(self.url, str(self._transport.saved_exception or exc)) from exc
+            raise lost(self.url, why_gone(self._transport, str(exc))) from exc
         return SshChannel(session, self.url, self._deadlines.stall_s)
 
     def _refused(self, exc: Exception) -> TransportError:
@@ -159,7 +159,7 @@ class SshChannel:
         transport = self._session.get_transport()
         transport.join(_ENDING_S)  # a connection that comes down ends its channels first, a moment before itself
         if not transport.is_alive():
-            raise lost(self._url, str(transport.saved_exception or why))
+            raise lost(self._url, why_gone(transport, why))
 
 
 @dataclass(frozen=True, slots=True)

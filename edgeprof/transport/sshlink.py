@@ -5,7 +5,7 @@ import logging
 import socket
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,9 @@ _CIPHERS = (
 WINDOW_BYTES = 8 << 20
 _PACKET_BYTES = 1 << 15
 _JOIN_S = 2.0
+_LISTEN_S = 0.2  # paramiko looks at its socket every tenth of a second
+_CUT = "it was closed or cut"
+_HOP_GONE = "its jump host is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,18 @@ class Deadlines:
 
 
 class Watched:
-    """A socket for paramiko that fails once the other side has been silent for too long."""
+    """A socket for paramiko that asks for signs of life, and fails once the other side has been silent for too long.
+
+    `Transport.set_keepalive` wants no answer, so that behind a jump host it finds nothing; and it asks nothing while
+    something is sent, such as the questions to the board behind a jump host.
+    """
 
     def __init__(self, sock: Any, silent_s: float) -> None:  # noqa: ANN401 - a socket, or a channel used as one
         self._sock = sock
         self._silent_s = silent_s
-        self._heard_at = time.monotonic()
+        self._quiet_s = 0.0
+        self._asked_s = 0.0
+        self._ask: tuple[float, Callable[[], None]] | None = None
         self.send = sock.send
         self.settimeout = sock.settimeout
 
@@ -64,6 +73,15 @@ class Watched:
     def _closed(self) -> bool:
         """Say what paramiko asks of a socket when it ends its thread."""
         return bool(getattr(self._sock, "_closed", getattr(self._sock, "closed", False)))
+
+    @property
+    def hop(self) -> paramiko.Transport | None:
+        """Return the connection to the jump host that this one goes through, if it does."""
+        return self._sock.get_transport() if isinstance(self._sock, paramiko.Channel) else None
+
+    def ask(self, every_s: float, question: Callable[[], None]) -> None:
+        """Ask a question whenever nothing was heard for so long."""
+        self._ask = (every_s, question)
 
     def close(self) -> None:
         """Close it; a thread that reads from it wakes at once."""
@@ -79,16 +97,24 @@ class Watched:
             TimeoutError: Nothing came for now.
             ConnectionResetError: Nothing came for so long that the board must be gone.
         """
+        began = time.monotonic()
         try:
             data: bytes = self._sock.recv(size)
         except TimeoutError as exc:
-            silence_s = time.monotonic() - self._heard_at
-            if silence_s <= self._silent_s and exc.errno != errno.ETIMEDOUT:
-                raise
-            # Not ETIMEDOUT: that is a TimeoutError, after which paramiko tries again.
-            raise ConnectionResetError(errno.ECONNRESET, f"nothing was heard for {silence_s:.1f} s") from None
-        self._heard_at = time.monotonic()
+            # A host that slept, or had no time for this thread, did not listen all the while.
+            self._quiet_s += min(time.monotonic() - began, _LISTEN_S)
+            if exc.errno == errno.ETIMEDOUT or self._quiet_s > self._silent_s:
+                # Not ETIMEDOUT: that is a TimeoutError, after which paramiko tries again.
+                raise ConnectionResetError(errno.ECONNRESET, f"nothing was heard for {self._quiet_s:.1f} s") from None
+            self._ask_again()
+            raise
+        self._quiet_s = self._asked_s = 0.0
         return data
+
+    def _ask_again(self) -> None:
+        if self._ask is not None and self._quiet_s - self._asked_s > self._ask[0]:
+            self._asked_s = self._quiet_s
+            self._ask[1]()
 
 
 @contextmanager
@@ -104,9 +130,17 @@ def lost_link(url: str) -> Iterator[None]:
 
 def lost(url: str, why: str) -> LinkLost:
     """Return the error of a link that is gone."""
-    return LinkLost(
-        f"the link to {url} is gone: {why or 'it was closed or cut'}", "what finished is stored; run it again"
-    )
+    return LinkLost(f"the link to {url} is gone: {why or _CUT}", "what finished is stored; run it again")
+
+
+def why_gone(transport: paramiko.Transport, otherwise: str = "") -> str:
+    """Return why a connection ended: for one through a jump host that ended first, why that did."""
+    hop = transport.sock.hop
+    if hop is not None and not hop.is_active():
+        why = why_gone(hop, _CUT)
+        return why if why.startswith(_HOP_GONE) else f"{_HOP_GONE}: {why}"
+    why = transport.saved_exception
+    return str(getattr(why, "strerror", None) or why or "") or otherwise  # an `EOFError` is there and says nothing
 
 
 def through(hop: paramiko.Transport, endpoint: Endpoint, deadlines: Deadlines) -> paramiko.Channel:
@@ -185,10 +219,7 @@ def _no_server(endpoint: Endpoint, exc: Exception) -> TransportError:
 
 
 def _keep_alive(transport: paramiko.Transport, deadlines: Deadlines) -> None:
-    """Ask the server for a sign of life whenever nothing was sent for a while.
-
-    `Transport.set_keepalive` wants no answer, so that behind a jump host it finds nothing.
-    """
+    """Ask the server for a sign of life whenever nothing was heard for a while."""
     reference = weakref.ref(transport)
     message = paramiko.Message()
     message.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
@@ -200,7 +231,7 @@ def _keep_alive(transport: paramiko.Transport, deadlines: Deadlines) -> None:
         if alive is not None and alive.clear_to_send.is_set():  # else this, the reading thread, would wait for itself
             alive._send_user_message(message)  # `global_request` would wait for the answer
 
-    transport.packetizer.set_keepalive(min(deadlines.dead_link_s, deadlines.silent_s) / 3, ask)
+    transport.sock.ask(min(deadlines.dead_link_s, deadlines.silent_s) / 3, ask)
 
 
 def _connected(endpoint: Endpoint, deadlines: Deadlines) -> socket.socket:

@@ -11,12 +11,13 @@ class Relay:
 
     Attributes:
         port: Where it listens.
+        target: The other port.
         connections: How many were made through it.
         carried: Bytes handed on so far.
     """
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
@@ -71,7 +72,7 @@ class Relay:
                 return
             self.connections += 1
             try:
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:  # nobody behind us any more
                 near.close()
                 continue

@@ -151,15 +151,28 @@ def test_a_quiet_command_is_no_lost_link(relayed):
     assert done.stdout == b"done\n"
 
 
-def test_a_board_lost_behind_a_jump_host_is_found(let_in, relay, gate, home):
-    (home / ".ssh" / "config").write_text(
-        f"Host gate\n HostName 127.0.0.1\n Port {gate.port}\n IdentityFile {gate.client_key}\n"
-        f"Host board\n HostName 127.0.0.1\n Port {relay.port}\n IdentityFile {let_in.client_key}\n ProxyJump gate\n"
-    )
+@pytest.fixture
+def behind_gate(let_in, relay, gate, home):
+    """The URL of a board that the relay may hide (`slow="board"`), or whose jump host it may."""
     from edgeprof.transport import offered_key
 
-    offered_key("ssh://gate").trust(None)
-    way = SshTransport(f"ssh://{current_user()}@board", let_in.fingerprint, SHORT)
+    def build(slow: str) -> str:
+        ports = {"board": let_in.port, "gate": gate.port}
+        if slow == "gate":
+            relay.target = ports["gate"]
+        ports[slow] = relay.port
+        (home / ".ssh" / "config").write_text(
+            f"Host gate\n HostName 127.0.0.1\n Port {ports['gate']}\n IdentityFile {gate.client_key}\n"
+            f"Host board\n HostName 127.0.0.1\n Port {ports['board']}\n IdentityFile {let_in.client_key}\n ProxyJump gate\n"
+        )
+        offered_key("ssh://gate").trust(None)
+        return f"ssh://{current_user()}@board"
+
+    return build
+
+
+def test_a_board_lost_behind_a_jump_host_is_found(let_in, relay, behind_gate):
+    way = SshTransport(behind_gate("board"), let_in.fingerprint, SHORT)
     with closing(way), closing(way.open(("sleep", "60"))) as channel:
         relay.freeze()
 
@@ -167,7 +180,29 @@ def test_a_board_lost_behind_a_jump_host_is_found(let_in, relay, gate, home):
             channel.read(AT_ONCE_S)
 
     assert_lost(caught.value)
-    assert "nothing was heard for" in caught.value.message
+    assert caught.value.message.startswith(
+        "the link to ssh://" + current_user() + "@board is gone: nothing was heard for"
+    )
+
+
+def test_a_jump_host_that_is_lost_is_named(let_in, relay, behind_gate):
+    way = SshTransport(behind_gate("gate"), let_in.fingerprint, SHORT)
+    with closing(way), closing(way.open(("sleep", "60"))) as channel:
+        relay.cut()
+
+        with pytest.raises(LinkLost) as caught:
+            channel.read(AT_ONCE_S)
+
+    assert_lost(caught.value)
+    assert "is gone: its jump host is gone: it was closed or cut" in caught.value.message
+
+
+def test_a_jump_host_is_alive_while_nothing_comes_through_it(let_in, behind_gate):
+    way = SshTransport(behind_gate("board"), let_in.fingerprint, SHORT)
+    with closing(way):
+        done = run(way, ("sh", "-c", f"sleep {2 * SHORT.silent_s}; echo done"), 10)
+
+    assert done.stdout == b"done\n"
 
 
 def test_a_link_that_freezes_in_the_handshake_ends(relayed, relay):

@@ -1,13 +1,18 @@
 """What a person sees while a profile runs: on standard error, with the time left."""
 
+import threading
 import time
 from statistics import median
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
+
+# Whose bar it is while this machine works.
+_HOST = ""
 
 
 def stderr_console() -> Console:
@@ -16,20 +21,22 @@ def stderr_console() -> Console:
 
 
 class Terminal:
-    """Shows the steps of a profile; a terminal gets a bar, a log gets lines."""
+    """Shows the steps of a profile; a terminal gets a bar for each device, a log gets lines."""
 
     def __init__(self) -> None:
         self._console = stderr_console()
+        what = Column(no_wrap=True, overflow="ellipsis")
         self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=what),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task: TaskID | None = None
-        self._first_launch: float | None = None
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+        self._first_launch: dict[str, float] = {}
         self._last = ""
 
     def __enter__(self) -> "Terminal":
@@ -42,7 +49,7 @@ class Terminal:
     def host(self, text: str, share: float | None) -> None:
         """Be told of work on this machine: what it is, and its share done where that is known."""
         if self._console.is_terminal:
-            self._show(text, round((share or 0) * 100), None if share is None else 100, "")
+            self._show(_HOST, text, (round((share or 0) * 100), None if share is None else 100), "")
         elif text != self._last:
             self._console.print(text, markup=False)
         self._last = text
@@ -50,25 +57,30 @@ class Terminal:
     def say(self, device: str, text: str) -> None:
         """See `profile.Watch`."""
         if self._console.is_terminal:
-            self._show(f"{device}: {text}", 0, None, "")
+            self._show(device, text, (0, None), "")
         else:
             self._console.print(f"{device}: {text}", markup=False)
 
     def progress(self, device: str, what: str, done: int, total: int) -> None:
         """See `profile.Watch`."""
-        self._show(f"{device}: {what}", done, total, units.percent(done / total if total else 1))
+        self._show(device, what, (done, total), units.percent(done / total if total else 1))
 
     def launched(self, run: RunResult, done: int, total: int) -> None:
         """See `profile.Watch`; the first launch of a cell gives a provisional figure at once."""
         if len(run.launches) == 1:
             self._provisional(run)
         now = time.monotonic()
-        if self._first_launch is None:
-            self._first_launch = now
-        left = (
-            "" if done == 1 else f"about {units.clock((now - self._first_launch) / (done - 1) * (total - done))} left"
-        )
-        self._show(f"{run.device}: launch {done} of {total}", done, total, left)
+        each_s = (now - self._first_launch.setdefault(run.device, now)) / max(1, done - 1)
+        left = "" if done == 1 else f"about {units.clock(each_s * (total - done))} left"
+        self._show(run.device, f"launch {done} of {total}", (done, total), left)
+
+    def ended(self, device: str, reason: str | None) -> None:
+        """See `profile.Watch`; a board that fails is named at once, though others go on."""
+        if reason is not None:
+            self._console.print(f"{device}: stopped: {reason}", markup=False)
+        elif not self._console.is_terminal:
+            self._console.print(f"{device}: done", markup=False)
+        self._show(device, "done" if reason is None else "stopped", (1, 1), "")
 
     def _provisional(self, run: RunResult) -> None:
         shown = units.quantity(run.plan.metric, run.plan.amount(median(run.launches[0].latency_ns)))
@@ -80,8 +92,14 @@ class Terminal:
             markup=False,
         )
 
-    def _show(self, text: str, done: int, total: int | None, note: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(text, total=total, completed=done, note=note)
-        else:
-            self._bar.update(self._task, description=text, total=total, completed=done, note=note)
+    def _show(self, who: str, text: str, share: tuple[int, int | None], note: str) -> None:
+        """Let the bar of `who` show how much of how much is done; the host's goes when the first device's comes."""
+        done, total = share
+        named = f"{who}: {text}" if who else text
+        with self._lock:
+            if who and _HOST in self._tasks:
+                self._bar.remove_task(self._tasks.pop(_HOST))
+            if who not in self._tasks:
+                self._tasks[who] = self._bar.add_task(named, total=total, completed=done, note=note)
+            else:
+                self._bar.update(self._tasks[who], description=named, total=total, completed=done, note=note)

@@ -8,7 +8,7 @@ from edgeprof.records import Comparison, RunResult
 
 
 class Watch(Protocol):
-    """Somebody who watches: a terminal, a log, nobody."""
+    """Somebody who watches: a terminal, a log, nobody. Several devices tell at once, each from a thread of its own."""
 
     def say(self, device: str, text: str) -> None:
         """Be told of a step that takes a while."""
@@ -18,6 +18,9 @@ class Watch(Protocol):
 
     def launched(self, run: RunResult, done: int, total: int) -> None:
         """Be given a run with its launches so far, after launch `done` of `total` of the device's."""
+
+    def ended(self, device: str, reason: str | None) -> None:
+        """Be told that a device is through, or the reason for which nothing more comes from it."""
 
 
 @dataclass(frozen=True, slots=True)

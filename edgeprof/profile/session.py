@@ -1,10 +1,11 @@
-"""Profiling: devices one after the other, the cells of one device in turns."""
+"""One device's part of a profile: its cells in turns."""
 
 import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from threading import Event
 from typing import TypeVar
 
 from edgeprof.boards import BoardFacts, parse_facts
@@ -16,15 +17,14 @@ from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_input
 from edgeprof.profile.energy import measure_power
 from edgeprof.profile.gates import Gate
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
-from edgeprof.profile.outcome import Failure, Outcome, Watch
+from edgeprof.profile.outcome import Failure, Watch
 from edgeprof.profile.per_op import measure_per_op
-from edgeprof.profile.request import ProfileRequest, check, plan_on, resolve_cpus
+from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.state import Watcher, Window
 from edgeprof.profile.sustained import measure_sustained
 from edgeprof.records import CLOCK_WALL, RunResult
 from edgeprof.remote import Board, connect_board
-from edgeprof.stats import verdicts
 from edgeprof.store import Store
 
 MEMORY_REPEATS = 3
@@ -32,49 +32,54 @@ MEMORY_REPEATS = 3
 T = TypeVar("T")
 
 
-def profile(request: ProfileRequest, devices: Sequence[Device], store: Store, watch: Watch) -> Outcome:
-    """Measure every cell on every device.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all devices of a profile share.
 
-    Every finished launch is in `store` before the next begins. A device that fails leaves the others alone;
-    on Ctrl-C what was finished stays stored and its run reads `interrupted`.
-
-    Raises:
-        UsageError: The request holds what no board can do.
+    Attributes:
+        store: Where results go.
+        watch: Who is told.
+        stop: Set when nothing more is wanted.
     """
-    check(request)
-    runs: list[RunResult] = []
-    failures = list(request.failures)
-    for device in devices:
-        session = _Session(request, device, store, watch)
-        try:
-            session.run()
-        except EdgeprofError as exc:
-            failures.append(Failure(device.name, "device", exc))
-        runs += session.results()
-        failures += session.failures
-    return Outcome(tuple(runs), tuple(failures), verdicts(runs, request.margin_ratio))
+
+    store: Store
+    watch: Watch
+    stop: Event
 
 
-class _Session:
-    """One device's part of a profile."""
+class Session:
+    """Measures every cell of a request on one device.
 
-    def __init__(self, request: ProfileRequest, device: Device, store: Store, watch: Watch) -> None:
+    Attributes:
+        failures: What went wrong in cells; what ends the whole device is raised.
+    """
+
+    def __init__(self, request: ProfileRequest, device: Device, setting: Setting) -> None:
         self._request = request
         self._device = device
-        self._store = store
-        self._watch = watch
+        self._store = setting.store
+        self._watch = setting.watch
+        self._stop = setting.stop
         self._cells: list[LiveCell] = []
         self._watcher: Watcher | None = None
         self.failures: list[Failure] = []
 
     def results(self) -> list[RunResult]:
+        """Return the cells as far as they got."""
         return [cell.run for cell in self._cells]
 
     def run(self) -> None:
+        """Measure; every finished launch is in the store before the next begins.
+
+        Raises:
+            EdgeprofError: The device, or the way to it, ended all of its cells.
+            Stopped: Somebody set `stop`; the cells under way read `interrupted`.
+        """
         watch, name = self._watch, self._device.name
         watch.say(name, f"connecting to {self._device.url}")
         sent = lambda done, total: watch.progress(name, "pushing", done, total)  # noqa: E731
-        with connect_board(self._device, self._request.setup, lambda text: watch.say(name, text), sent) as board:
+        say = lambda text: watch.say(name, text)  # noqa: E731
+        with connect_board(self._device, self._request.setup, say, sent, self._stop) as board:
             facts = parse_facts(board.agent.probe())
             try:
                 self._measure(board, facts)

@@ -14,6 +14,7 @@ from edgeprof.remote.agent import (
 )
 from edgeprof.remote.board import Board, connect_board, probe_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
+from edgeprof.remote.stopping import Stopped
 
 __all__ = [
     "Agent",
@@ -29,6 +30,7 @@ __all__ = [
     "Prepared",
     "SetupOptions",
     "Snapshot",
+    "Stopped",
     "connect_board",
     "probe_board",
 ]

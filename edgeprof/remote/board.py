@@ -4,6 +4,7 @@ import getpass
 import hashlib
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from edgeprof.remote.bootstrap import (
     prepare,
     serve_command,
 )
+from edgeprof.remote.stopping import StoppableTransport, Stopped
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.files import pull_bytes, push, push_bytes
@@ -37,10 +39,13 @@ class Board:
         agent: Its agent, running.
     """
 
-    def __init__(self, device: Device, transport: Transport, prepared: Prepared) -> None:
+    def __init__(
+        self, device: Device, transport: Transport, prepared: Prepared, stop: threading.Event | None = None
+    ) -> None:
         self.device = device
         self.prepared = prepared
         self._transport = transport
+        self._stop = stop or threading.Event()
         self.agent = self._start_agent()
 
     def __enter__(self) -> "Board":
@@ -64,10 +69,11 @@ class Board:
         end, pause_s = time.monotonic() + patience_s, _FIRST_PAUSE_S
         while True:
             say(f"`{self.device.name}` is away; trying again in {pause_s:g} s")
-            time.sleep(pause_s)
+            if self._stop.wait(pause_s):
+                raise Stopped
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._transport = _way(self.device)
+                self._transport = _way(self.device, self._stop)
                 self.agent = self._start_agent()
             except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
                 if time.monotonic() + pause_s > end:
@@ -122,7 +128,9 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
         transport.close()
 
 
-def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None) -> Board:
+def connect_board(
+    device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None, stop: threading.Event | None = None
+) -> Board:
     """Connect to a device, get it ready and start its agent.
 
     Args:
@@ -130,15 +138,16 @@ def connect_board(device: Device, options: SetupOptions, say: Say, sent: Bytes |
         options: See `SetupOptions`; `home` and `runtime` of the device hold where the options leave them open.
         say: Told each step that takes a while.
         sent: Told bytes sent and in all, during a push.
+        stop: Once set, whatever waits for the board raises `Stopped` within half a second.
 
     Raises:
         TransportError: It cannot be reached.
         DeviceError: It cannot be made ready, or another host holds it.
     """
-    transport = _way(device)
+    transport = _way(device, stop)
     try:
         prepared = prepare(transport, _completed(device, options), say, sent)
-        return Board(device, transport, prepared)
+        return Board(device, transport, prepared, stop)
     except BaseException:
         transport.close()
         raise
@@ -148,8 +157,9 @@ def _started(transport: Transport, device: Device, command: tuple[str, ...]) -> 
     return LinuxAgent(Wire(transport.open(command), device.name), _owner())
 
 
-def _way(device: Device) -> Transport:
-    return connect(device.url, host_key=device.host_key, identity=device.identity)
+def _way(device: Device, stop: threading.Event | None = None) -> Transport:
+    way = connect(device.url, host_key=device.host_key, identity=device.identity)
+    return way if stop is None else StoppableTransport(way, stop)
 
 
 def _completed(device: Device, options: SetupOptions) -> SetupOptions:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ _DISTRIBUTION = {LITERT: "ai-edge-litert", TFLITE_RUNTIME: "tflite-runtime"}
 # Raised when what is taken out of a wheel changes: the folder on the board then gets another name.
 _LAYOUT = 1
 _DOWNLOAD_TIMEOUT_S = 900
+# Boards that are made ready at the same time share one download.
+_PACKING = threading.Lock()
 # Parts of numpy that inference never reads: half of its size.
 _NUMPY_LEFT_OUT = (
     "/tests/",
@@ -102,8 +105,11 @@ def packed(package: RuntimePackage, given: Sequence[Path], say: Callable[[str], 
         UsageError: A given file is no pinned wheel, or a download is not what was pinned.
     """
     archive = resources.cache_dir() / "runtimes" / f"{package.folder}.tar.gz"
-    if archive.is_file():
-        return archive
+    with _PACKING:
+        return archive if archive.is_file() else _pack(package, archive, given, say)
+
+
+def _pack(package: RuntimePackage, archive: Path, given: Sequence[Path], say: Callable[[str], None]) -> Path:
     wheels = [_fetch(wheel, given, say) for wheel in package.wheels]
     say(f"packing {package.name} {package.version}")
     archive.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 from edgeprof.compress import CompressRequest
 from edgeprof.devices import Device, find_device
 from edgeprof.errors import EdgeprofError
-from edgeprof.profile import ProfileRequest, Watch, profile
+from edgeprof.profile import Job, ProfileRequest, Watch, check, measure
 from edgeprof.profile.inputs import Inputs, gather
 from edgeprof.records import RunPlan, RunResult
 from edgeprof.remote import SetupOptions
@@ -110,11 +110,12 @@ def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileReques
 def _measured(
     requests: dict[_Place, ProfileRequest], launches: int, setting: _Setting
 ) -> tuple[dict[_Place, RunResult], list[EdgeprofError]]:
-    runs: dict[_Place, RunResult] = {}
-    errors: list[EdgeprofError] = []
-    for place, request in requests.items():
-        outcome = profile(replace(request, launches=launches), [place.device], setting.store, setting.watch)
-        errors += [failure.error for failure in outcome.failures]
-        if outcome.runs:
-            runs[place] = outcome.runs[0]
-    return runs, errors
+    jobs = [Job(replace(request, launches=launches), place.device) for place, request in requests.items()]
+    for job in jobs:
+        check(job.request)
+    outcomes = measure(jobs, setting.store, setting.watch)
+    failures = [
+        f for job, outcome in zip(jobs, outcomes, strict=True) for f in (*job.request.failures, *outcome.failures)
+    ]
+    runs = {place: outcome.runs[0] for place, outcome in zip(requests, outcomes, strict=True) if outcome.runs}
+    return runs, [failure.error for failure in failures]

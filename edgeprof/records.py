@@ -206,12 +206,14 @@ class State:
         freq_khz_low: Lowest clock of any core.
         freq_khz_high: Highest clock of any core.
         others_cores: How many cores processes of others kept busy, on average.
+        throttled: Every bit of throttling that a Raspberry Pi's firmware showed meanwhile.
     """
 
     temp_mc: int | None
     freq_khz_low: int | None
     freq_khz_high: int | None
     others_cores: float | None
+    throttled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "sampler_load": _ENERGY,
     "short_inference": _LATENCY,
     "target_differs": (),
+    "throttled": (*_WALL, *_ENERGY),
     "threads_exceed_cpus": _LATENCY,
     "virtual_machine": _WALL,
 }

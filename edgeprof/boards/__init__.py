@@ -3,6 +3,7 @@
 from edgeprof.boards.differences import Difference, differences
 from edgeprof.boards.facts import BoardFacts, Cpu, PowerSensor, Rail, ThermalZone, parse_facts
 from edgeprof.boards.runtimes import RELEASES, RuntimeChoice, choose_runtime, runtime_advice
+from edgeprof.boards.throttling import throttled_meanwhile, throttling_text, throttling_words
 
 __all__ = [
     "RELEASES",
@@ -17,4 +18,7 @@ __all__ = [
     "differences",
     "parse_facts",
     "runtime_advice",
+    "throttled_meanwhile",
+    "throttling_text",
+    "throttling_words",
 ]

@@ -68,7 +68,7 @@ class Rail:
 
     Attributes:
         label: The board's own name for it, such as `VDD_IN`, or `None`.
-        kind: `product` (mV and mA), `power` (µW) or `energy` (µJ, counted up).
+        kind: `product` (mV and mA), `power` (µW), `energy` (µJ, counted up) or `pmic` (µV and µA of several).
         wraps_at: Where a counter begins anew.
     """
 
@@ -122,6 +122,8 @@ class BoardFacts:
         virtual_board: The kind of virtual board of `edgeprof lab` that it is, or `None` for any other board.
         ns_per_instruction: What an instruction adds to its clock, where that counts instructions.
         invented: What its sensors make up, such as `power`; only a virtual board's do.
+        throttled: The bits of throttling that a Raspberry Pi's firmware shows now.
+        power_mode: A Jetson's, such as `MAXN`.
     """
 
     machine: str | None = None
@@ -148,6 +150,8 @@ class BoardFacts:
     virtual_board: str | None = None
     ns_per_instruction: int | None = None
     invented: tuple[str, ...] = ()
+    throttled: int | None = None
+    power_mode: str | None = None
 
     def userland(self) -> str | None:
         """Return the architecture of its programs, which may be narrower than its kernel's.
@@ -220,6 +224,8 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         virtual_board=_text(lab.get("board")),
         ns_per_instruction=_whole(lab.get("ns_per_instruction")),
         invented=_texts(lab.get("invented")),
+        throttled=_whole(probe.get("throttled")),
+        power_mode=_text(probe.get("power_mode")),
     )
 
 

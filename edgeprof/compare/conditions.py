@@ -6,7 +6,7 @@ from edgeprof.records import RunResult
 from edgeprof.units import celsius
 
 # Facts of the environment that are readings of a moment, not conditions.
-_MOMENTARY = ("load_1min", "temp_mc")
+_MOMENTARY = ("load_1min", "temp_mc", "throttled")
 
 
 @dataclass(frozen=True, slots=True)

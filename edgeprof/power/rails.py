@@ -1,5 +1,6 @@
 """Which rail of a board tells what the board takes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from edgeprof.boards import PowerSensor, Rail
 # Source: NVIDIA Jetson Linux Developer Guide, "Platform Power and Performance", tables of INA3221 rails: Nano and TX1
 # `POM_5V_IN`, Xavier NX, Orin NX and Orin Nano `VDD_IN`. AGX modules have no such rail.
 _WHOLE = ("POM_5V_IN", "VDD_IN")
+_HZ = 50.0
+_PMIC_HZ = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Supply:
         covers: `board`: all that the board takes; `part`: nobody said that it is all.
         wraps_at: Where a counter begins anew, or `None` where it reads power.
         readable: We may read it.
+        kind: How its numbers become power, as `Rail.kind`.
     """
 
     name: str
@@ -28,6 +32,12 @@ class Supply:
     covers: str
     wraps_at: int | None
     readable: bool
+    kind: str = "product"
+
+    @property
+    def hz(self) -> float:
+        """Return how often to read it: a PMIC answers through a program of its own each time."""
+        return _PMIC_HZ if self.kind == "pmic" else _HZ
 
 
 def supplies(sensors: Sequence[PowerSensor]) -> tuple[Supply, ...]:
@@ -42,6 +52,7 @@ def supplies(sensors: Sequence[PowerSensor]) -> tuple[Supply, ...]:
                     covers="board" if rail.label in _WHOLE else "part",
                     wraps_at=rail.wraps_at,
                     readable=sensor.readable is not False,
+                    kind=rail.kind,
                 )
             )
     return tuple(found)
@@ -72,3 +83,22 @@ def _name(sensor: PowerSensor, rail: Rail, channel: int) -> str:
     if rail.label:
         return f"{rail.label} ({sensor.driver})"
     return sensor.driver if len(sensor.rails) == 1 else f"{sensor.driver}/{channel}"
+
+
+def microwatts(kind: str, values: Sequence[int | None]) -> int | None:
+    """Return a reading in µW, or a counter's in µJ, from a rail's numbers; `None` where any of them is missing.
+
+    A `product` is mV × mA. A `pmic` says µV and µA of each rail that it feeds; those it feeds from one another take a
+    milliwatt, and what 5 V feeds past it (USB, HATs, NVMe) is not in it.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return None
+    if kind == "pmic":
+        return sum(volts * amperes for volts, amperes in _pairs(known)) // 1_000_000
+    return math.prod(known)
+
+
+def _pairs(values: Sequence[int]) -> list[tuple[int, int]]:
+    """Return neighbours as pairs."""
+    return list(zip(values[::2], values[1::2], strict=True))

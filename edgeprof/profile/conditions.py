@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from edgeprof.boards import BoardFacts, differences
+from edgeprof.boards import BoardFacts, differences, throttled_meanwhile, throttling_text, throttling_words
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.gates import BUSY_CORES
@@ -41,19 +41,25 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
         "cores": facts.core_summary(),
         "isa": " ".join(facts.isa) or None,
         "governor": " ".join(facts.governors()) or None,
+        "power_mode": facts.power_mode,
         "memory_total_bytes": facts.memory_total_bytes,
         "virtualization": facts.virtualization,
         "virtual_board": facts.virtual_board,
         "invented_sensors": " ".join(facts.invented) or None,
         "load_1min_before": facts.load_1min,
         "temp_mc_before": facts.hottest_mc(),
+        "throttled_before": _throttling(facts),
     }
     return tuple((name, str(value)) for name, value in pairs.items() if value is not None)
 
 
 def with_after(before: tuple[tuple[str, str], ...], facts: BoardFacts) -> tuple[tuple[str, str], ...]:
-    """Return `before` with load and temperature as they are now, after the runs."""
-    now = {"load_1min_after": facts.load_1min, "temp_mc_after": facts.hottest_mc()}
+    """Return `before` with load, temperature and throttling as they are now, after the runs."""
+    now = {
+        "load_1min_after": facts.load_1min,
+        "temp_mc_after": facts.hottest_mc(),
+        "throttled_after": _throttling(facts),
+    }
     return before + tuple((name, str(value)) for name, value in now.items() if value is not None)
 
 
@@ -83,6 +89,23 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
         *_state(cell.run.states),
         *_missed(cell.run),
     )
+
+
+def throttling(before: BoardFacts, states: Sequence[State | None], after: BoardFacts) -> tuple[Warning_, ...]:
+    """Return the warning that a Raspberry Pi's firmware held the board back before, during or after the launches."""
+    seen = [state.throttled for state in states if state and state.throttled is not None]
+    bits = throttled_meanwhile(before.throttled, seen, after.throttled)
+    if not bits:
+        return ()
+    text = (
+        f"the firmware held the board back ({throttling_words(bits)}): a stronger supply against under-voltage, "
+        "cooling or `--max-temp` against heat"
+    )
+    return (warning("throttled", text),)
+
+
+def _throttling(facts: BoardFacts) -> str | None:
+    return None if facts.throttled is None else throttling_text(facts.throttled)
 
 
 def _machine(facts: BoardFacts) -> list[Warning_]:

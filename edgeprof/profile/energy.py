@@ -1,7 +1,6 @@
 """Power while a model runs: one process that waits with its model loaded, runs for ten seconds, and waits again."""
 
 import json
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,14 +8,13 @@ from typing import Any
 
 from edgeprof.boards import BoardFacts
 from edgeprof.errors import ChildError, DeviceError
-from edgeprof.power import METRICS, Supply, choose, power_estimates, supplies
+from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, supplies
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import child_request
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board, InvokeTimed
 from edgeprof.units import percent
 
-_HZ = 50.0
 _IDLE_S = 5.0
 _RUN_S = 10.0
 # After a change of load the governor and the supply settle; those readings belong to neither side.
@@ -68,7 +66,7 @@ def _traced(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
     child = agent.open(child_request(board, cell.cell))
     agent.invoke_for(child.child, _WARM_UP_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
     try:
-        sampler = agent.sampler_start(_HZ, supply.index)
+        sampler = agent.sampler_start(supply.hz, supply.index)
     except DeviceError:
         with suppress(ChildError):
             agent.close(child.child, acknowledged=True)
@@ -103,20 +101,15 @@ def _trace(
         rail=supply.name,
         covers=supply.covers,
         wraps_at=supply.wraps_at,
-        period_ns=round(1e9 / _HZ),
+        period_ns=round(1e9 / supply.hz),
         time_ns=time_ns,
-        readings=tuple(_reading(line["values"]) for line in lines),
+        readings=tuple(microwatts(supply.kind, line["values"]) for line in lines),
         idle_before_ns=before,
         run_ns=(run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns),
         idle_after_ns=after,
         runs=run.count,
         sampler_ratio=round(taken_ns / max(1, time_ns[-1] - time_ns[0]), 5),
     )
-
-
-def _reading(values: list[int | None]) -> int | None:
-    """Return mV × mA as µW; one number stands as it is; nothing where the sensor gave nothing."""
-    return None if None in values else math.prod(value for value in values if value is not None)
 
 
 def _lines(data: bytes) -> list[dict[str, Any]]:
@@ -140,13 +133,16 @@ def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
         text = f"reading the sensor took {percent(trace.sampler_ratio)} of a core, which is in the power, idle too"
         cell.warn("sampler_load", text)
     if trace.covers != "board":
-        text = f"`{trace.rail}` is not known to feed the whole board: its energy is compared with no other board's"
-        cell.warn("partial_rail", text)
+        cell.warn("partial_rail", f"{_PARTS.get(trace.rail, _PART).format(rail=trace.rail)}: {_NOT_ACROSS}")
     if figures[1].not_measured == "idle_drifts":
         cell.warn(
             "idle_drift", "idle power moved while the model ran: energy above idle is not measured; wait: `--idle`"
         )
 
+
+_PART = "`{rail}` is not known to feed the whole board"
+_PARTS = {"pmic": "`pmic` sees none of what 5 V feeds (USB, HATs, NVMe) and not its own losses"}
+_NOT_ACROSS = "its energy is compared with no other board's"
 
 _FAULTS = {
     "clock_stepped": "the board's clock went backwards",

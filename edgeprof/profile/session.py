@@ -102,7 +102,7 @@ class Session:
         for step in (self._sustained, power, self._memory, self._per_op, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
-        self._finish(board)
+        self._finish(board, facts)
 
     def _planned(self, facts: BoardFacts) -> list[LiveCell]:
         """Return the cells as they begin; nothing is stored if one of them asks for what the board has not."""
@@ -279,11 +279,13 @@ class Session:
         )  # fmt: skip
         self._store.save_run(cell.run)
 
-    def _finish(self, board: Board) -> None:
+    def _finish(self, board: Board, before: BoardFacts) -> None:
         with suppress(LinkLost):
             facts = parse_facts(board.agent.probe())
             for cell in self._alive():
                 cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
+                for found in conditions.throttling(before, cell.run.states, facts):
+                    cell.warn(found.code, found.text)
         for cell in self._alive():
             for found in conditions.after(cell):
                 cell.warn(found.code, found.text)

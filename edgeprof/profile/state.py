@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 
 from edgeprof.errors import DeviceError, TransportError
 from edgeprof.records import State
@@ -22,6 +24,7 @@ class Sample:
         temp_mc: Each thermal zone, in thousandths of a degree Celsius.
         freq_khz: Each core's clock.
         busy_ratio: Share of all cores that worked since the sample before.
+        throttled: The firmware's bits of throttling; `None` between the seconds at which it is asked.
         cpu_ns: What the sampler itself has used of a core so far.
     """
 
@@ -30,6 +33,7 @@ class Sample:
     freq_khz: tuple[int | None, ...]
     busy_ratio: float | None
     cpu_ns: int | None
+    throttled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def parse_samples(data: bytes) -> list[Sample]:
                     tuple(got["freq_khz"]),
                     got["busy_ratio"],
                     got.get("cpu_ns"),
+                    got.get("throttled"),
                 )
             )
     return samples
@@ -104,11 +109,13 @@ def state_in(samples: Sequence[Sample], window: Window, cores: int) -> State:
     inside = [s for s in samples if window.start_ns <= s.monotonic_ns <= window.end_ns]
     temps = [value for s in inside for value in s.temp_mc if value is not None]
     clocks = [value for s in inside for value in s.freq_khz if value is not None]
+    bits = [s.throttled for s in inside if s.throttled is not None]
     return State(
         temp_mc=max(temps, default=None),
         freq_khz_low=min(clocks, default=None),
         freq_khz_high=max(clocks, default=None),
         others_cores=_others(inside, window, cores),
+        throttled=reduce(or_, bits) if bits else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgeprof import units
-from edgeprof.boards import BoardFacts, Difference, runtime_advice
+from edgeprof.boards import BoardFacts, Difference, runtime_advice, throttling_text
 from edgeprof.devices import Device
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
@@ -124,6 +124,7 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
             "power sensors",
             (", ".join(sensor.text() for sensor in facts.power_sensors) or "none") + _invented(facts, "power"),
         ),
+        *_firmware(facts),
         ("virtualization", facts.virtualization or "none seen"),
         *_virtual(facts),
         ("runtime", runtime_advice(facts)),
@@ -132,6 +133,12 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
 
 def _invented(facts: BoardFacts, what: str) -> str:
     return " (INVENTED: a virtual board)" if what in facts.invented else ""
+
+
+def _firmware(facts: BoardFacts) -> list[tuple[str, object]]:
+    """Return what only a Raspberry Pi or a Jetson says."""
+    said = None if facts.throttled is None else throttling_text(facts.throttled)
+    return [row for row in (("throttled", said), ("power mode", facts.power_mode)) if row[1] is not None]
 
 
 def _virtual(facts: BoardFacts) -> list[tuple[str, object]]:

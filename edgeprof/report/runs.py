@@ -8,6 +8,7 @@ from statistics import median
 from rich.table import Table
 
 from edgeprof import units
+from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import RunResult, State
@@ -124,7 +125,8 @@ def _metrics(run: RunResult) -> Table:
 def _launch_table(run: RunResult) -> Table:
     names = ["launch", "median", "fastest", "slowest", "runs", "warm-up"]
     states = [_state(state) for state in run.states] or [{} for _ in run.launches]
-    names += [name for name in ("temperature", "clocks", "others") if any(name in state for state in states)]
+    seen = ("temperature", "clocks", "others", "held back")
+    names += [name for name in seen if any(name in state for state in states)]
     found = table(*names, right=tuple(names[1:]))
     for launch, state in zip(run.launches, states, strict=False):
         ordered = (median(launch.latency_ns), min(launch.latency_ns), max(launch.latency_ns))
@@ -143,4 +145,6 @@ def _state(state: State | None) -> dict[str, str]:
         found["clocks"] = f"{state.freq_khz_low / 1000:.0f} … {state.freq_khz_high / 1000:.0f} MHz"
     if state and state.others_cores is not None:
         found["others"] = f"{state.others_cores:.2f} cores"
+    if state and state.throttled is not None and (words := throttling_words(state.throttled)):
+        found["held back"] = words
     return found

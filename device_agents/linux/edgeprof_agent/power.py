@@ -12,6 +12,8 @@ import os
 import re
 import time
 
+from edgeprof_agent import firmware
+
 _HWMON = re.compile(r"ina2\d\d$|ina3221$")
 _CHANNELS = (1, 2, 3)
 
@@ -33,7 +35,7 @@ def sensors() -> list:
                 "wraps_at": whole(folder + "/max_energy_range_uj"),
             }
             found.append(_sensor("rapl", folder, [rail], None))
-    return found
+    return found + _pmic()
 
 
 def rails() -> list:
@@ -44,7 +46,18 @@ def rails() -> list:
 def read(rail: dict) -> dict:
     """Return a reading: when, by the monotonic clock, and each file's number, `None` for one that cannot be read."""
     at_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    if rail["kind"] == "pmic":
+        return {"monotonic_ns": at_ns, "values": firmware.read_pmic(rail["files"])}
     return {"monotonic_ns": at_ns, "values": [whole(path) for path in rail["files"]]}
+
+
+def _pmic() -> list:
+    """Return a Raspberry Pi 5's PMIC as one rail of all that it tells: a program answers for all of them at once."""
+    names = firmware.pmic_rails()
+    if names is None:
+        return []
+    rail = {"label": None, "kind": "pmic", "files": names, "wraps_at": None}
+    return [{"driver": "pmic", "path": None, "rails": [rail], "readable": bool(names), "update_interval_ms": None}]
 
 
 def _hwmon_rails(folder: str) -> list:

@@ -9,7 +9,7 @@ import platform
 import struct
 import sys
 
-from edgeprof_agent import power
+from edgeprof_agent import firmware, power
 
 
 def probe(home: str) -> dict:
@@ -33,6 +33,8 @@ def probe(home: str) -> dict:
         "disk_free_bytes": room.f_bavail * room.f_frsize,
         "thermal_zones": _thermal_zones(),
         "power_sensors": power.sensors(),
+        "throttled": firmware.throttled(),
+        "power_mode": firmware.power_mode(),
         "uptime_s": _first_number("/proc/uptime"),
         "load_1min": _first_number("/proc/loadavg"),
         "virtualization": _virtualization(),

@@ -9,7 +9,9 @@ import sys
 import time
 from glob import glob
 
-from edgeprof_agent import power, system
+from edgeprof_agent import firmware, power, system
+
+_ASK_FIRMWARE_NS = 1000000000  # a program of its own each time: once a second is enough of it
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def _sample_rail(file: object, period_ns: int, rail: dict) -> None:
     while True:
         if _ends_before(begin_ns + int(random.random() * period_ns)):  # noqa: S311 - an instant, not a secret
             return
-        _put(file, dict(power.read(rail), cpu_ns=time.process_time_ns()))
+        _put(file, dict(power.read(rail), cpu_ns=system.cpu_ns()))
         begin_ns += period_ns * max(1, (time.monotonic_ns() - begin_ns) // period_ns)  # a missed period stays missed
 
 
@@ -62,6 +64,7 @@ class Board:
         self._zones = sorted(glob("/sys/class/thermal/thermal_zone*/temp"), key=_number)
         self._clocks = ["/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq".format(n) for n in _cpu_numbers()]
         self._before = _busy_and_all()
+        self._ask_ns = 0  # when to ask the firmware next, or `None` where nobody answers
 
     def read(self) -> dict:
         """Return one sample; `busy_ratio` is `None` where no tick has passed since the last one."""
@@ -74,8 +77,17 @@ class Board:
             "temp_mc": [power.whole(path) for path in self._zones],
             "freq_khz": [power.whole(path) for path in self._clocks],
             "busy_ratio": round(busy / total, 4) if total > 0 else None,
-            "cpu_ns": time.process_time_ns(),
+            "throttled": self._throttled(),
+            "cpu_ns": system.cpu_ns(),
         }
+
+    def _throttled(self) -> object:
+        """Return the firmware's bits of throttling once a second, else `None`."""
+        if self._ask_ns is None or time.monotonic_ns() < self._ask_ns:
+            return None
+        said = firmware.throttled()
+        self._ask_ns = None if said is None else time.monotonic_ns() + _ASK_FIRMWARE_NS
+        return said
 
 
 def _cpu_numbers() -> list:

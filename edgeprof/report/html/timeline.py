@@ -25,7 +25,7 @@ _QUANTITIES = {
     "cores": "cores kept busy by others",
 }
 _ENDS = ("low", "high")
-_NOT_SERIES = ("start_s", "runs")
+_NOT_SERIES = ("start_s", "runs", "throttled")
 
 Points = tuple[tuple[float, float], ...]
 

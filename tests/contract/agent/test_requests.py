@@ -202,7 +202,7 @@ def test_probe_says_null_where_the_board_says_nothing(agent: Agent):
         "machine", "kernel", "pointer_bits", "os", "libc", "libc_version", "python", "model", "compatible", "board_id",
         "cpu_features", "lab",
         "cpus", "memory_total_bytes", "memory_available_bytes", "disk_free_bytes", "thermal_zones", "power_sensors",
-        "uptime_s", "load_1min", "virtualization",
+        "uptime_s", "load_1min", "virtualization", "throttled", "power_mode",
     }  # fmt: skip
     assert probe["libc"] in {"glibc", "musl", "bionic", "unknown"}
     assert probe["compatible"] is None or all(probe["compatible"])

@@ -25,7 +25,9 @@ def test_samples_come_until_they_are_stopped(agent: Agent):
     assert stopped["count"] == len(written) >= 5
     assert stopped["size_bytes"] == path.stat().st_size
     assert stopped["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert all(set(line) == {"monotonic_ns", "temp_mc", "freq_khz", "busy_ratio", "cpu_ns"} for line in written)
+    assert all(
+        set(line) == {"monotonic_ns", "temp_mc", "freq_khz", "busy_ratio", "throttled", "cpu_ns"} for line in written
+    )
     times = [line["monotonic_ns"] for line in written]
     assert times == sorted(set(times))
     assert all(line["busy_ratio"] is None or 0 <= line["busy_ratio"] <= 1 for line in written)

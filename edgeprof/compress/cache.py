@@ -75,5 +75,5 @@ def _installed(name: str) -> str | None:
 def _code_sha256() -> str:
     """Return the hash of the code that makes what is cached."""
     folders = (Path(__file__).parent, Path(edgeprof.analysis.__file__).parent)
-    content = b"".join(file.read_bytes() for folder in folders for file in sorted(folder.glob("*.py")))
+    content = b"".join(file.read_bytes() for folder in folders for file in sorted(folder.rglob("*.py")))
     return hashlib.sha256(content).hexdigest()

@@ -9,6 +9,7 @@ from pathlib import Path
 CLOCK_WALL = "wall"
 CLOCK_INSTRUCTIONS = "instructions"
 ACCELERATOR_CPU = "cpu"
+ORIGIN = "edgeprof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +400,9 @@ class RunResult:
         not_measured: Pairs of metric and reason code.
         warnings: What may spoil the numbers.
         group: What it shares with the runs it took turns with, and with no other; `None` if it ran alone.
+        session: What it shares with the other runs of one `profile`, also with those of a resumed one.
+        cell_sha256: Hash of artifact, device, plan and data: the cell it is, for `--resume`.
+        origin: `edgeprof`, or the foreign tool that measured it: never compared in turns then, nor gated on tails.
     """
 
     run_id: str
@@ -423,6 +427,9 @@ class RunResult:
     not_measured: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Warning_, ...] = field(default=())
     group: str | None = None
+    session: str | None = None
+    cell_sha256: str | None = None
+    origin: str = ORIGIN
 
 
 @dataclass(frozen=True, slots=True)

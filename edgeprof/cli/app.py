@@ -25,11 +25,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    _version_wanted: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    from edgeprof.cli.project import defaults
+
+    if context.invoked_subcommand is not None:
+        context.default_map = {context.invoked_subcommand: defaults(context.invoked_subcommand)}
 
 
 app.command("profile")(profile.profile)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from edgeprof.profile.inputs import Inputs
 
 INTERRUPTED = 130
+_INTERRUPTED = "\ninterrupted: finished launches, if any, are stored and `edgeprof run list` shows them"
+_RESUME = "; the same command with `--resume` measures what is left"
 
 Devices = Annotated[
     list[str],
@@ -80,6 +82,10 @@ Energy = Annotated[
 Rail = Annotated[
     str | None, typer.Option("--rail", metavar="NAME", help="Which power rail, as `edgeprof device probe` names them.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -87,6 +93,7 @@ Reconnect = Annotated[
 
 
 def profile(
+    context: typer.Context,
     models: Annotated[
         list[Path], typer.Argument(metavar="MODEL...", help=".keras, .h5, SavedModel folder or .tflite.")
     ],
@@ -109,6 +116,7 @@ def profile(
     rail: Rail = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
+    resume: Resume = False,
     runtime: Runtime = None,
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
@@ -119,7 +127,8 @@ def profile(
 ) -> None:
     """Measure models on devices: latency, start-up, memory, power and energy, accuracy.
 
-    Every finished launch is stored at once; Ctrl-C loses none.
+    Devices are measured at once. Every finished launch is stored at once; Ctrl-C loses none, and the same command
+    with `--resume` goes on.
 
     Examples:
     edgeprof profile model.tflite -d pi5 --threads 1 --threads 4
@@ -134,6 +143,8 @@ def profile(
     from edgeprof.remote import SetupOptions
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
+    if all(model.suffix == ".tflite" for model in models) and _from_file(context, "recipes"):
+        recipes = None  # a project's recipes are for its Keras models
     long_s = None if sustained is None else 60 * sustained
     plan = RunPlan(
         precision_ratio=precision,
@@ -158,6 +169,7 @@ def profile(
         per_op=per_op,
         energy=energy,
         rail=rail,
+        resume=resume,
     )
     check(request)
     compression = CompressRequest(
@@ -167,18 +179,24 @@ def profile(
     measure_and_show(inputs, request, found, store=store, as_json=as_json)
 
 
+def _from_file(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
 def measure_and_show(
     inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", *, store: str | None, as_json: bool
 ) -> None:
     """Measure, print the outcome, and leave with its exit status; Ctrl-C says what is left."""
     from edgeprof.report.summary import print_outcome
+    from edgeprof.store import shown
 
     try:
         outcome = _measured(inputs, request, devices, store)
     except KeyboardInterrupt:
-        print("\ninterrupted: finished launches, if any, are stored; `edgeprof run list` shows them", file=sys.stderr)  # noqa: T201
+        print(_INTERRUPTED + ("" if request.verdict_only else _RESUME), file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
-    print_outcome(outcome, store=store, as_json=as_json)
+    print_outcome(outcome, store=store and shown(store), as_json=as_json)
     for failure in outcome.failures:
         show_error(failure.error)
     if outcome.failures:

@@ -17,15 +17,23 @@ def list_(
     store: StoreUrl = None,
     device: Annotated[str | None, typer.Option("--device", "-d", autocompletion=complete_device)] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only runs of this model.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", "-r", help="Only runs of this recipe.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only complete, interrupted, failed or running ones.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 30,
     as_json: Json = False,
 ) -> None:
     """List runs, the newest first."""
+    from edgeprof.errors import UsageError
     from edgeprof.report.runs import print_rows
-    from edgeprof.store import open_store
+    from edgeprof.store import STATUSES, RunFilter, open_store
 
+    if status not in (None, *STATUSES):
+        raise UsageError(f"unknown status: `{status}`", f"one of {', '.join(STATUSES)}")
+    wanted = RunFilter(device=device, model=model, recipe=recipe, status=status)
     with open_store(store) as opened:
-        print_rows(opened.list_runs(limit, device, model), as_json=as_json)
+        print_rows(opened.list_runs(limit, wanted), as_json=as_json)
 
 
 @app.command("show")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -11,7 +11,9 @@ from edgeprof.devices import LOCAL, Device
 from edgeprof.errors import EdgeprofError
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check
+from edgeprof.profile.resume import Earlier, find_earlier
 from edgeprof.profile.session import Session, Setting
+from edgeprof.records import RunResult
 from edgeprof.remote import Stopped
 from edgeprof.stats import verdicts
 from edgeprof.store import Store
@@ -38,22 +40,41 @@ def profile(request: ProfileRequest, devices: Sequence[Device], store: Store, wa
         UsageError: The request holds what no board can do.
     """
     check(request)
-    parts = measure([Job(request, device) for device in devices], store, watch)
-    runs = [run for part in parts for run in part.runs]
+    earlier = find_earlier(request, devices, store) if request.resume else None
+    taken = earlier.runs if earlier else ()
+    if request.resume and not earlier:
+        watch.say(devices[0].name, "nothing to go on with: no earlier session measured any of this; measuring all")
+    left = {d: len(request.cells()) - sum(run.device == d.name for run in taken) for d in devices}
+    jobs = [Job(request, device) for device, cells in left.items() if cells]
+    parts = measure(jobs, store, watch, earlier)
+    runs = _in_order((*taken, *(run for part in parts for run in part.runs)), devices)
     failures = [failure for part in parts for failure in part.failures]
-    return Outcome(tuple(runs), (*request.failures, *failures), verdicts(runs, request.margin_ratio))
+    taken_ids = tuple(run.run_id for run in taken)
+    return Outcome(runs, (*request.failures, *failures), verdicts(runs, request.margin_ratio), taken_ids)
 
 
-def measure(jobs: Sequence[Job], store: Store, watch: Watch) -> list[Outcome]:
+def _in_order(runs: Sequence[RunResult], devices: Sequence[Device]) -> tuple[RunResult, ...]:
+    return tuple(run for device in devices for run in runs if run.device == device.name)
+
+
+def measure(jobs: Sequence[Job], store: Store, watch: Watch, earlier: Earlier | None = None) -> list[Outcome]:
     """Do every job, those of different boards at the same time; return an outcome each, in their order.
 
     Two names of one board are one board: their jobs take turns, for they would spoil each other.
+
+    Args:
+        jobs: What to measure.
+        store: Where results go.
+        watch: Who is told.
+        earlier: A session to go on with: its complete cells are not measured again.
 
     Raises:
         KeyboardInterrupt: After every board has stopped and what it had finished is stored.
     """
     stop = threading.Event()
-    setting = Setting(store, watch, stop)
+    setting = Setting(store, watch, stop, store.new_run_id())
+    if earlier:
+        setting = replace(setting, session=earlier.session, finished=earlier.cells())
     done = [_Done(job) for job in jobs]
     by_board: dict[str, list[_Done]] = {}
     for part in done:

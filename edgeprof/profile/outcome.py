@@ -40,8 +40,10 @@ class Outcome:
         runs: The cells, complete or not; each is in the store.
         failures: What went wrong, on which device; empty when all is well.
         comparisons: How the runs of each device relate to its first.
+        taken: Names of runs that were complete already in the session that was resumed.
     """
 
     runs: tuple[RunResult, ...]
     failures: tuple[Failure, ...]
     comparisons: tuple[Comparison, ...] = ()
+    taken: tuple[str, ...] = ()

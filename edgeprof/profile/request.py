@@ -43,6 +43,7 @@ class ProfileRequest:
         per_op: Time by operator too.
         energy: Power and energy too, where the board has a sensor.
         rail: Which of its rails, or `None` for the one that feeds the board.
+        resume: Go on with the newest session that measured any of these cells: what it completed is not measured again.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -62,6 +63,7 @@ class ProfileRequest:
     per_op: bool = False
     energy: bool = True
     rail: str | None = None
+    resume: bool = False
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""

@@ -20,6 +20,7 @@ from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Watch
 from edgeprof.profile.per_op import measure_per_op
 from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
+from edgeprof.profile.resume import cell_key
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.state import Watcher, Window
 from edgeprof.profile.sustained import measure_sustained
@@ -40,11 +41,15 @@ class Setting:
         store: Where results go.
         watch: Who is told.
         stop: Set when nothing more is wanted.
+        session: Name of this profile, on every run of it.
+        finished: Hashes of cells that need not be measured.
     """
 
     store: Store
     watch: Watch
     stop: Event
+    session: str
+    finished: frozenset[str] = frozenset()
 
 
 class Session:
@@ -59,7 +64,7 @@ class Session:
         self._device = device
         self._store = setting.store
         self._watch = setting.watch
-        self._stop = setting.stop
+        self._setting = setting
         self._cells: list[LiveCell] = []
         self._watcher: Watcher | None = None
         self.failures: list[Failure] = []
@@ -79,7 +84,7 @@ class Session:
         watch.say(name, f"connecting to {self._device.url}")
         sent = lambda done, total: watch.progress(name, "pushing", done, total)  # noqa: E731
         say = lambda text: watch.say(name, text)  # noqa: E731
-        with connect_board(self._device, self._request.setup, say, sent, self._stop) as board:
+        with connect_board(self._device, self._request.setup, say, sent, self._setting.stop) as board:
             facts = parse_facts(board.agent.probe())
             try:
                 self._measure(board, facts)
@@ -108,6 +113,9 @@ class Session:
         """Return the cells as they begin; nothing is stored if one of them asks for what the board has not."""
         cells = []
         for artifact, plan in self._request.cells():
+            key = cell_key(self._request, self._device, artifact, plan)
+            if key in self._setting.finished:
+                continue
             cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
             run = RunResult(
                 run_id=self._store.new_run_id(),
@@ -122,6 +130,8 @@ class Session:
                 runtime=None,
                 environment=conditions.environment(facts),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
+                session=self._setting.session,
+                cell_sha256=key,
             )
             cells.append(LiveCell(run, Cell(artifact.sha256, run.plan, cpus, None, artifact.stateful)))
         return cells

@@ -1,6 +1,7 @@
 """The table after a profile: its cells, the conditions they share, and what may spoil them."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,19 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
                 out.print(plain(sustained(run, shown)))
             print_costliest(run, cell_name(run, shown))
         print_warnings(shown)
+        for run in outcome.runs:
+            if run.run_id in outcome.taken:
+                out.print(plain(f"not measured now, taken from the session that was resumed: {taken(run)}"))
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""
         out.print(plain(f"every sample: edgeprof {command}{named}"))
+
+
+def taken(run: RunResult) -> str:
+    """Return what a resumed profile need not measure again."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_unix_s))
+    threads = f", {run.plan.threads} threads" if run.plan.threads > 1 else ""
+    return f"{run.artifact.model} {run.artifact.recipe}{threads} on {run.device}, run {run.run_id} of {when}"
 
 
 def _by_clock(runs: Sequence[RunResult]) -> list[list[RunResult]]:
@@ -61,6 +72,8 @@ def outcome_document(outcome: "Outcome") -> str:
     """Return the runs as a document, with how they relate, and failures if there are any."""
     whole = json.loads(document("runs", [run_item(run) for run in outcome.runs]))
     whole["comparisons"] = [comparison_item(found) for found in outcome.comparisons]
+    if outcome.taken:
+        whole["taken"] = list(outcome.taken)
     if outcome.failures:
         whole["failures"] = [
             {"device": f.device, "what": f.what, "error": f.error.message, "hint": f.error.hint}

@@ -7,8 +7,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -16,65 +15,42 @@ import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
 from edgeprof.records import RawLaunch, RunResult
+from edgeprof.stats import latency_estimates
 from edgeprof.store import documents
-from edgeprof.store.tables import SCHEMA_VERSION, launches, metadata, runs, schema
+from edgeprof.store.engine import WRITES, connected, default_url, errors, full_url, shown
+from edgeprof.store.rows import CellRow, RunFilter, RunRow
+from edgeprof.store.tables import launches, runs
 
 _ID_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A line of `run list`.
-
-    Attributes:
-        run_id: Its name.
-        created_unix_s: When it began.
-        status: `running`, `complete`, `interrupted` or `failed`.
-        device: The board's name.
-        model: The model's name.
-        recipe: How the artifact was made.
-        n_launches: Launches stored.
-    """
-
-    run_id: str
-    created_unix_s: float
-    status: str
-    device: str
-    model: str
-    recipe: str
-    n_launches: int
-
-
-def default_url() -> str:
-    """Return the store's URL: `EDGEPROF_STORE`, else a file in the user's data folder."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - only where no store was named
-
-    return os.environ.get("EDGEPROF_STORE") or f"sqlite:///{user_data_path('edgeprof') / 'results.db'}"
+_LISTED = (
+    "run_id", "created_unix_s", "status", "owner", "device", "model", "recipe", "artifact_sha256", "origin", "metric",
+    "cost", "cost_low", "cost_high",
+)  # fmt: skip
+_NOTHING = RunFilter()
 
 
 def open_store(url: str | None = None) -> "Store":
     """Open the store at a SQLAlchemy URL or a file's path, and create it where there is none.
 
     Raises:
+        UsageError: It is no such URL.
         StoreError: It cannot be opened, is no store, or was written by a newer edgeprof.
     """
-    text = url or default_url()
-    text = text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
-    with _errors(text):
-        _make_folder(text)
-        engine = sa.create_engine(text)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _tune_sqlite)
-        _prepare(engine, text)
-    return Store(engine, text)
+    full = full_url(url or default_url())
+    return Store(connected(full), full)
 
 
 class Store:
-    """An open store. Use as a context manager, or call `close`."""
+    """An open store, for any number of threads. Use as a context manager, or call `close`.
+
+    Attributes:
+        url: Where it is, as it may be shown.
+    """
 
     def __init__(self, engine: sa.Engine, url: str) -> None:
         self._engine = engine
-        self.url = url
+        self._full = url
+        self.url = shown(url)
 
     def __enter__(self) -> "Store":
         return self
@@ -83,7 +59,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file or the server."""
         self._engine.dispose()
 
     def new_run_id(self) -> str:
@@ -101,15 +77,19 @@ class Store:
             "recipe": run.artifact.recipe,
             "artifact_sha256": run.artifact.sha256,
             "document": documents.dump(replace(run, launches=())),
+            "origin": run.origin,
+            "session": run.session,
+            "cell_sha256": run.cell_sha256,
+            **(_headline(run) if run.status != "running" else {}),
         }
-        with self._begin() as connection:
+        with self._begin(writes=True) as connection:
             done = connection.execute(sa.update(runs).where(runs.c.run_id == run.run_id).values(**values))
             if done.rowcount == 0:
                 connection.execute(sa.insert(runs).values(run_id=run.run_id, **values))
 
     def save_launch(self, run_id: str, launch: RawLaunch) -> None:
         """Write one finished launch; on return it is on the disk."""
-        with self._begin() as connection:
+        with self._begin(writes=True) as connection:
             connection.execute(
                 sa.insert(launches).values(
                     run_id=run_id,
@@ -137,28 +117,23 @@ class Store:
             run = documents.load(RunResult, row.document)
             return replace(run, status=_status(row), launches=tuple(_launch(item) for item in stored))
 
-    def list_runs(self, limit: int | None = None, device: str | None = None, model: str | None = None) -> list[RunRow]:
-        """Return the newest runs first, at most `limit`, of one device or model if given."""
-        counted = sa.select(launches.c.run_id, sa.func.count().label("n")).group_by(launches.c.run_id).subquery()
-        listed = (runs.c[name] for name in ("run_id", "created_unix_s", "status", "owner", "device", "model", "recipe"))
-        query = sa.select(*listed, sa.func.coalesce(counted.c.n, 0).label("n_launches"))
-        query = query.outerjoin(counted, counted.c.run_id == runs.c.run_id)
-        for column, wanted in ((runs.c.device, device), (runs.c.model, model)):
-            query = query if wanted is None else query.where(column == wanted)
+    def list_runs(self, limit: int | None = None, wanted: RunFilter = _NOTHING, *, offset: int = 0) -> list[RunRow]:
+        """Return the newest runs first, at most `limit` after the first `offset`; no sample is read for it."""
+        counted = sa.select(sa.func.count()).where(launches.c.run_id == runs.c.run_id).scalar_subquery()
+        query = sa.select(*(runs.c[name] for name in _LISTED), counted.label("n_launches")).where(*_conditions(wanted))
         with self._begin() as connection:
-            rows = connection.execute(query.order_by(runs.c.created_unix_s.desc()).limit(limit)).all()
-        return [
-            RunRow(
-                row.run_id,
-                row.created_unix_s,
-                _status(row),
-                row.device,
-                row.model,
-                row.recipe,
-                row.n_launches,
-            )
-            for row in rows
-        ]
+            ordered = query.order_by(runs.c.created_unix_s.desc(), runs.c.run_id)
+            rows = connection.execute(ordered.limit(limit).offset(offset)).all()
+        found = (_row(row) for row in rows)
+        return [row for row in found if wanted.status in (None, row.status)]
+
+    def find_cells(self, keys: Sequence[str]) -> list[CellRow]:
+        """Return the runs of cells (`RunResult.cell_sha256`), the newest first."""
+        names = ("run_id", "created_unix_s", "status", "owner", "session", "cell_sha256")
+        query = sa.select(*(runs.c[name] for name in names)).where(runs.c.cell_sha256.in_(keys))
+        with self._begin() as connection:
+            rows = connection.execute(query.order_by(runs.c.created_unix_s.desc())).all()
+        return [CellRow(r.run_id, r.created_unix_s, _status(r), r.session, r.cell_sha256) for r in rows]
 
     def remove_run(self, run_id: str) -> str:
         """Delete a run and its launches; return its full name.
@@ -167,59 +142,16 @@ class Store:
             UsageError: There is none, or several begin so.
         """
         full = self.load_run(run_id).run_id
-        with self._begin() as connection:
+        with self._begin(writes=True) as connection:
             connection.execute(sa.delete(launches).where(launches.c.run_id == full))
             connection.execute(sa.delete(runs).where(runs.c.run_id == full))
         return full
 
     @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
-        with _errors(self.url), self._engine.begin() as connection:
+    def _begin(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+        options = {WRITES: writes}
+        with errors(self._full), self._engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
-
-
-def _make_folder(url: str) -> None:
-    database = sa.make_url(url).database
-    if url.startswith("sqlite") and database and database != ":memory:":
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _tune_sqlite(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined] # sqlite3's own connection
-    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
-
-
-def _prepare(engine: sa.Engine, url: str) -> None:
-    with engine.begin() as connection:
-        version = _version(connection)
-        if version is None:
-            metadata.create_all(connection)
-            connection.execute(sa.insert(schema).values(version=SCHEMA_VERSION))
-        elif version > SCHEMA_VERSION:
-            raise StoreError(
-                f"the store {url} has schema {version}, this edgeprof knows {SCHEMA_VERSION}",
-                "a newer edgeprof wrote it: `pip install --upgrade edgeprof`, or choose another with `--store FILE`",
-            )
-
-
-def _version(connection: sa.Connection) -> int | None:
-    if not sa.inspect(connection).has_table(schema.name):
-        return None
-    return connection.execute(sa.select(sa.func.max(schema.c.version))).scalar()
-
-
-@contextmanager
-def _errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.ArgumentError as exc:
-        raise UsageError(f"not a store's URL: `{url}`", "a file's path, or `sqlite:///PATH`") from exc
-    except (sa.exc.SQLAlchemyError, OSError) as exc:
-        reason = getattr(exc, "orig", None) or exc
-        hint = "choose another with `--store FILE` or EDGEPROF_STORE; nothing in it was changed"
-        raise StoreError(f"the store {url} cannot be used: {reason}", hint) from exc
 
 
 @contextmanager
@@ -237,6 +169,30 @@ def _only(run_id: str, found: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
         names = ", ".join(row.run_id for row in found)
         raise UsageError(f"several runs begin with `{run_id}`: {names}", "write more digits")
     return found[0]
+
+
+def _headline(run: RunResult) -> dict[str, object]:
+    """Return the run's headline figure by column; nothing where it has no launches."""
+    found = latency_estimates(run.launches, run.plan)[0] if run.launches else None
+    if found is None or found.point is None:
+        return {}
+    return {"metric": found.name, "cost": found.point, "cost_low": found.low, "cost_high": found.high}
+
+
+def _conditions(wanted: RunFilter) -> list[sa.ColumnElement[bool]]:
+    found = [runs.c[name] == value for name, value in wanted.columns()]
+    if wanted.status is not None:
+        # Who is gone left `running` behind, which reads `interrupted`.
+        found.append(
+            runs.c.status.in_({wanted.status, "running"} if wanted.status == "interrupted" else {wanted.status})
+        )
+    return found
+
+
+def _row(row: Any) -> RunRow:  # noqa: ANN401 - a row of `list_runs`
+    figures = (row.metric, row.cost, row.cost_low, row.cost_high)
+    names = (row.device, row.model, row.recipe, row.n_launches, row.artifact_sha256, row.origin)
+    return RunRow(row.run_id, row.created_unix_s, _status(row), *names, *figures)
 
 
 def _owner() -> str:

@@ -49,6 +49,9 @@ class Artifact:
             host; or `None` where the host had no runtime to make it.
         versions: Pairs of library and version that made it.
         warnings: Pairs of code and text: what the user ought to know of how it was made.
+        steps: A line for each change of the model before it was converted: its kind and settings.
+        seed: Of everything random in those steps; `None` without any.
+        train_sha256: The hash of the training data's file, or `None`.
     """
 
     path: Path
@@ -63,6 +66,9 @@ class Artifact:
     golden: Path | None = None
     versions: tuple[tuple[str, str], ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
+    steps: tuple[str, ...] = ()
+    seed: int | None = None
+    train_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeprof.cli import show_error
-from edgeprof.cli.options import Calibration, InputOutput, Json, Preprocessing, Recipes, Trust
+from edgeprof.cli.options import Calibration, InputOutput, Json, Preprocessing, Recipes, Seed, Train, Trust
 
 
 def compress(
@@ -14,6 +14,8 @@ def compress(
     recipes: Recipes = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the artifacts.")] = Path("build"),
     calibration: Calibration = None,
+    train: Train = None,
+    seed: Seed = 0,
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
     trust_model: Trust = False,
@@ -25,6 +27,8 @@ def compress(
     edgeprof compress model.keras --recipe int8 --calibration calib.npz -o build/
 
     edgeprof compress model.h5 -r fp32 -r fp16 -r dynamic
+
+    edgeprof compress model.keras -r prune80-pqat --train data.npz --calibration calib.npz
     """
     from edgeprof.cli.terminal import Terminal
     from edgeprof.compress import CompressRequest, compress_each
@@ -38,6 +42,8 @@ def compress(
         out=output,
         preprocessing=preprocessing,
         trust_model=trust_model,
+        train=train,
+        seed=seed,
     )
     with Terminal() as terminal:
         made, failed = compress_each(request, terminal.host)

@@ -56,14 +56,19 @@ Recipes = Annotated[
     typer.Option(
         "--recipe",
         "-r",
-        help="fp32, fp16, dynamic, int8, int16x8. Repeat for several.",
+        help="fp32, int8, prune80-pqat, …, or a .toml of your own; see docs/compression.md. Repeat for several.",
         autocompletion=complete_recipe,
     ),
 ]
 Calibration = Annotated[
     Path | None,
-    typer.Option("--calibration", help="Representative data for int8 and int16x8: .npz, .npy or a folder of images."),
+    typer.Option("--calibration", help="Representative data for int8 and its like: .npz, .npy or a folder of images."),
 ]
+Train = Annotated[
+    Path | None,
+    typer.Option("--train", help="Data for recipes that fine-tune: .npz with x and y, or a .py with dataset()."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of everything random in fine-tuning.")]
 InputOutput = Annotated[str, typer.Option("--io", help="Inputs and outputs of an int8 model: int8 or float.")]
 Preprocessing = Annotated[
     str | None,

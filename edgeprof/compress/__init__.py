@@ -1,6 +1,13 @@
 """From a user's model to artifacts ready for boards.
 
-TensorFlow is imported in child processes only (`program`, `converting`, `worker`); the rest runs without it.
+TensorFlow is imported in child processes only (`worker` and what says "Child only"); the rest runs without it.
+
+A recipe is a sequence of steps, then a conversion. Where to look:
+
+- `steps`: what each step is called and takes; how to add one. `recipes`: the named ones and a user's TOML.
+- `stages.apply_step`: the contract of a step's module, `apply(model, step, training, teller) -> model`.
+- `bridge`: `clone` (begin every step with it) and Keras 3 to tf_keras. `training`: `TrainingData`, `fine_tune`,
+  `evaluate_loss`. `teller`: progress and warnings. `wrapping`: which layers have kernels.
 """
 
 from edgeprof.compress.artifacts import load_artifact

@@ -129,6 +129,7 @@ def _read(about: Path, path: Path, golden: Path) -> Artifact | None:
             return None
         if fields.pop("golden_sha256") != (content_sha256(golden) if golden.is_file() else None):
             return None
+        fields["steps"] = tuple(fields.get("steps", ()))
         fields["inputs"], fields["outputs"] = _specs(fields["inputs"]), _specs(fields["outputs"])
         fields["versions"], fields["warnings"] = _pairs(fields["versions"]), _pairs(fields["warnings"])
         return Artifact(path=path, golden=golden if golden.is_file() else None, **fields)

@@ -13,7 +13,9 @@ import edgeprof.analysis
 from edgeprof.errors import ModelError
 from edgeprof.resources import cache_dir
 
-_LIBRARIES = ("tensorflow", "keras", "tf_keras", "ai-edge-litert", "numpy")
+_LIBRARIES = (
+    "tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "litert-quantizer", "numpy",
+)  # fmt: skip
 
 
 def place(kind: str, *parts: object) -> Path:

@@ -1,7 +1,7 @@
 """`compress` and `reference`: from a Keras model to artifacts, and to what they are compared with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,19 @@ from edgeprof.compress.inspection import check_model
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.recipes import Recipe, find_recipes
 from edgeprof.compress.request import CompressRequest
+from edgeprof.compress.training_files import check_training
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import Artifact, Reference
 from edgeprof.targets import did_you_mean
 
 Progress = Callable[[str, float | None], None]
 _IO = ("int8", "float")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    recipe: Recipe
+    place: Path
 
 
 def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
@@ -40,7 +47,7 @@ def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
     places = {recipe.name: _place(request, parent, recipe) for recipe in recipes}
     missing = [recipe for recipe in recipes if load_cached(places[recipe.name]) is None]
     if missing:
-        _convert(request, parent, {recipe.name: places[recipe.name] for recipe in missing}, progress)
+        _convert(request, parent, [_Wanted(recipe, places[recipe.name]) for recipe in missing], progress)
     # What is the same file under another name was converted under that one.
     made = [replace(_cached(places[recipe.name]), model=_stem(request.model)) for recipe in recipes]
     return [copy_out(artifact, request.out) for artifact in made] if request.out else made
@@ -112,49 +119,88 @@ def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:
         raise UsageError(f"unknown kind of inputs and outputs: `{request.io}`", hint)
     if request.calibration_samples < 1:
         raise UsageError(f"{request.calibration_samples} calibration samples are none", "use at least 1")
-    needy = [recipe.name for recipe in recipes if recipe.calibrated]
+    needy = [recipe.name for recipe in recipes if recipe.conversion.calibrated]
     if needy and request.calibration is None:
         raise UsageError(
             f"{' and '.join(needy)} of `{request.model}` needs representative data",
             "add `--calibration data.npz`: some 100 to 500 inputs as the model will see them",
         )
+    for recipe in recipes:
+        training = [step.kind for step in recipe.steps if step.trains]
+        if training and request.train is None:
+            raise UsageError(
+                f"recipe `{recipe.name}` has the step `{training[0]}`, which needs training data",
+                "add `--train data.npz` with `x` and `y`, or a .py file with `dataset()`; `x` alone will do",
+            )
+    if request.train is not None:
+        check_training(request.train)
     if request.calibration is not None:
         check_calibration(request.calibration, request.preprocessing)
 
 
 def _place(request: CompressRequest, parent: str, recipe: Recipe) -> Path:
+    """Return where the artifact of a recipe is kept."""
     # Golden inputs come from the calibration data, so these count for every recipe.
     calibration = request.calibration and content_sha256(request.calibration)
     options = (request.preprocessing, request.calibration_samples, request.trust_model)
-    io = request.io if recipe.integer_io else None
-    return place("artifacts", parent, recipe.name, io, calibration, *options)
+    io = request.io if recipe.conversion.integer_io else None
+    return place("artifacts", parent, recipe.fields(), io, calibration, *_trained_on(request, recipe), *options)
 
 
-def _convert(request: CompressRequest, parent: str, places: dict[str, Path], progress: Progress) -> None:
-    """Convert to every recipe in `places` in one child, keeping each as soon as it is ready."""
+def _stages(request: CompressRequest, parent: str, recipe: Recipe) -> tuple[str, ...]:
+    """Return where the model after each step is kept; recipes that begin alike share those stages."""
+    steps = [step.fields() for step in recipe.steps]
+    data = _trained_on(request, recipe)
+    return tuple(str(place("stages", parent, steps[: i + 1], *data, request.trust_model)) for i in range(len(steps)))
+
+
+def _trained_on(request: CompressRequest, recipe: Recipe) -> tuple[object, ...]:
+    if not recipe.steps:
+        return ()
+    return (request.train and content_sha256(request.train), request.seed)
+
+
+def _convert(request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], progress: Progress) -> None:
+    """Make every recipe wanted in one child, keeping each as soon as it is ready."""
     require_extra()
     progress("starting TensorFlow", None)
-    with partial(next(iter(places.values()))) as folder:
+    by_name = {one.recipe.name: one for one in wanted}
+    with partial(wanted[0].place) as folder:
 
         def heard(line: Line) -> None:
             if line.kind == "made":
                 made = folder / line.text
-                artifact = describe(
-                    made / "model.tflite", model=_stem(request.model), recipe=line.text, parent_sha256=parent
-                )
-                keep(made, places[line.text], replace(artifact, warnings=line.warnings))
+                one = by_name[line.text]
+                keep(made, one.place, _described(request, parent, one.recipe, made, line.warnings))
             else:
                 progress(line.text, line.fraction)
 
-        run_child(WORKER, _job(request, folder, tuple(places)), heard)
+        run_child(WORKER, _job(request, parent, folder, [one.recipe for one in wanted]), heard)
 
 
-def _job(request: CompressRequest, folder: Path, recipes: tuple[str, ...]) -> Job:
+def _described(
+    request: CompressRequest, parent: str, recipe: Recipe, made: Path, warnings: tuple[tuple[str, str], ...]
+) -> Artifact:
+    found = describe(made / "model.tflite", model=_stem(request.model), recipe=recipe.name, parent_sha256=parent)
+    trained = request.train is not None and bool(recipe.steps)
+    return replace(
+        found,
+        warnings=warnings,
+        steps=recipe.labels(),
+        seed=request.seed if recipe.steps else None,
+        train_sha256=content_sha256(request.train) if trained and request.train else None,
+    )
+
+
+def _job(request: CompressRequest, parent: str, folder: Path, recipes: Sequence[Recipe]) -> Job:
     return Job(
         "convert",
         str(request.model.absolute()),
         str(folder),
-        recipes=recipes,
+        recipes=tuple(recipe.fields() for recipe in recipes),
+        stages=tuple(_stages(request, parent, recipe) for recipe in recipes),
+        train=str(request.train.absolute()) if request.train else None,
+        seed=request.seed,
         calibration=str(request.calibration.absolute()) if request.calibration else None,
         preprocessing=request.preprocessing,
         calibration_samples=request.calibration_samples,

@@ -10,6 +10,11 @@ from edgeprof.compress.recipes import Recipe
 from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
 
+_OP_SETS = {
+    "fp32": ("TFLITE_BUILTINS",),
+    "int8": ("TFLITE_BUILTINS_INT8", "TFLITE_BUILTINS"),
+    "int16x8": ("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8", "TFLITE_BUILTINS"),
+}
 _UNSUPPORTED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 
 
@@ -27,16 +32,21 @@ def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None
     """
     import tensorflow as tf
 
+    asked = recipe.conversion
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
-    converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, name) for name in recipe.op_sets]
-    if recipe.optimise:
+    converter.target_spec.supported_ops = [
+        getattr(tf.lite.OpsSet, name) for name in _OP_SETS.get(asked.type, _OP_SETS["fp32"])
+    ]
+    if asked.type != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # Per-channel Dense layers need an op version that tflite-runtime 2.14 refuses.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    converter.target_spec.supported_types = [getattr(tf, name) for name in recipe.weights]
-    if recipe.calibrated and calibration is not None:
+    if asked.type == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    converter._experimental_disable_per_channel = not asked.per_channel
+    if asked.calibrated and calibration is not None:
         converter.representative_dataset = lambda: _samples(calibration)
-    if recipe.integer_io and integer_io:
+    if asked.integer_io and integer_io:
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         return bytes(converter.convert())
@@ -46,10 +56,10 @@ def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None
 
 def left_float(found: ModelFile, recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """Return a warning where `dynamic` quantised nothing, or an integer recipe left ops in floating point."""
-    if recipe.optimise and not recipe.weights and not recipe.calibrated and not found.quantised:
+    if recipe.conversion.type == "dynamic" and not found.quantised:
         text = f"{recipe.name} quantised nothing: the converter leaves weights of fewer than 1,024 elements as they are"
         return (("nothing_quantised", text),)
-    if not recipe.calibrated or not found.float_ops:
+    if not recipe.conversion.calibrated or not found.float_ops:
         return ()
     names = ", ".join(found.float_ops)
     return (

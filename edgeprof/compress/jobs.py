@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,10 @@ class Job:
         kind: `convert`, `reference` or `golden`.
         model: The model file or folder.
         folder: Where results go; for `convert`, a folder a recipe.
-        recipes: Names of recipes to convert to.
+        recipes: Recipes to make, as `Recipe.fields` has them.
+        stages: For each recipe, where the models after its steps are kept.
+        train: Training data, or `None`.
+        seed: As `CompressRequest`.
         calibration: Representative data, or `None`.
         preprocessing: As `CompressRequest`.
         calibration_samples: As `CompressRequest`.
@@ -25,7 +29,10 @@ class Job:
     kind: str
     model: str
     folder: str
-    recipes: tuple[str, ...] = ()
+    recipes: tuple[dict[str, Any], ...] = ()
+    stages: tuple[tuple[str, ...], ...] = ()
+    train: str | None = None
+    seed: int = 0
     calibration: str | None = None
     preprocessing: str | None = None
     calibration_samples: int = 0
@@ -60,7 +67,8 @@ class Line:
 def read_job(path: Path) -> Job:
     """Return the job in a file the host wrote."""
     fields = json.loads(path.read_text())
-    return Job(**{**fields, "recipes": tuple(fields["recipes"])})
+    stages = tuple(tuple(places) for places in fields["stages"])
+    return Job(**{**fields, "recipes": tuple(fields["recipes"]), "stages": stages})
 
 
 def format_line(line: Line) -> bytes:

@@ -73,6 +73,11 @@ def run_program(program: Program, arrays: Sequence[Array]) -> list[Array]:
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
+def same_inputs(program: Program, model: Any) -> Program:  # noqa: ANN401
+    """Return a tf_keras model that was made of a program as a program with the same inputs."""
+    return Program(program.inputs, _keras_call(model), batched=True, frozen=False, owner=model)
+
+
 def save_program(program: Program, folder: Path) -> None:
     """Write the model as a SavedModel with batch 1: loops over time steps convert at a known batch only.
 

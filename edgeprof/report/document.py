@@ -79,6 +79,9 @@ def artifact_item(artifact: Artifact) -> dict[str, Any]:
         "parent_sha256": artifact.parent_sha256,
         "versions": dict(artifact.versions),
         "warnings": [{"code": code, "text": text} for code, text in artifact.warnings],
+        "steps": list(artifact.steps),
+        "seed": artifact.seed,
+        "train_sha256": artifact.train_sha256,
     }
 
 

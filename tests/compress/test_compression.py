@@ -21,15 +21,15 @@ def convert(model, *recipes, **options):
     return compress(CompressRequest(model, recipes, **options), silent)
 
 
-def test_there_are_five_recipes():
-    assert recipe_names() == list(RECIPES)
+def test_plain_conversions_come_first_among_the_recipes():
+    assert recipe_names()[:5] == list(RECIPES)
 
 
 def test_an_unknown_recipe_suggests_the_nearest(example):
     with pytest.raises(UsageError, match="unknown recipe: `in8`") as caught:
         convert(example / "fashion_cnn.keras", "in8")
 
-    assert caught.value.hint == "did you mean `int8`? known recipes: fp32, fp16, dynamic, int8, int16x8"
+    assert caught.value.hint.startswith("did you mean `int8`? known recipes: fp32, fp16, dynamic, int8, int16x8")
 
 
 def test_unknown_inputs_and_outputs_are_refused(example):

@@ -1,0 +1,102 @@
+"""Unstructured and 2:4 magnitude pruning. Child only.
+
+With training data by TFMOT, on a polynomial schedule; without, at once.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from edgeprof.analysis.numbers import Array
+from edgeprof.compress.bridge import clone
+from edgeprof.compress.steps import Prune
+from edgeprof.compress.teller import Teller
+from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.wrapping import kernel, kernel_variable, pick, wrap
+from edgeprof.errors import ModelError
+
+# TFMOT keeps round(n * (1 - sparsity)) weights of a kernel, in float32.
+_ROUNDING = 2
+
+
+def apply(model: Any, step: Prune, training: TrainingData | None, teller: Teller) -> Any:  # noqa: ANN401
+    """See `edgeprof.compress.stages.apply_step`.
+
+    Raises:
+        ModelError: No layer can be pruned, or zeros were lost.
+    """
+    picked = pick(model, step.leave, teller, "pruning")
+    if step.pattern == "2:4":
+        picked -= _odd(model, picked, teller)
+    if not picked:
+        raise ModelError("no layer of the model can be pruned", "it takes Dense and Conv layers; use another recipe")
+    if training is None or step.epochs == 0:
+        made = clone(model)
+        for name in picked:
+            variable = kernel_variable(made.get_layer(name))
+            variable.assign(_zeroed(variable.numpy(), step))
+        teller.warn("not_fine_tuned", "pruned at once, without `--train`: expect more loss than with fine-tuning")
+    else:
+        made = _scheduled(model, step, picked, training, teller)
+    _check(made, step, picked)
+    return made
+
+
+def _scheduled(model: Any, step: Prune, picked: set[str], training: TrainingData, teller: Teller) -> Any:  # noqa: ANN401
+    from tensorflow_model_optimization.sparsity import keras as sparsity
+
+    batches = math.ceil(len(training.train.x[0]) / step.batch_size)
+    steps = batches * step.epochs
+    end = max(1, round(step.end * steps))
+    schedule = sparsity.PolynomialDecay(
+        0.0 if step.pattern == "any" else step.sparsity,
+        step.sparsity,
+        begin_step=round(step.begin * steps),
+        end_step=end,
+        frequency=max(1, min(100, end // 10)),
+    )
+    pattern = {"sparsity_m_by_n": (2, 4)} if step.pattern == "2:4" else {}
+    wrapped = wrap(model, picked, lambda layer: sparsity.prune_low_magnitude(layer, schedule, **pattern))
+    complete = min(step.epochs - 1, math.ceil(end / batches))
+    fine_tune(wrapped, training, step, teller, callbacks=[sparsity.UpdatePruningStep()], choose_from=complete)
+    return clone(sparsity.strip_pruning(wrapped))
+
+
+def _zeroed(weights: Array, step: Prune) -> Array:
+    flat = np.abs(weights).reshape(-1, weights.shape[-1]).T if step.pattern == "2:4" else np.abs(weights).reshape(1, -1)
+    groups = flat.reshape(-1, 4) if step.pattern == "2:4" else flat
+    kept = 2 if step.pattern == "2:4" else round(groups.shape[1] * (1 - step.sparsity))
+    order = np.argsort(-groups, axis=1, kind="stable")
+    mask = np.zeros(groups.shape, bool)
+    np.put_along_axis(mask, order[:, :kept], values=True, axis=1)
+    if step.pattern == "2:4":
+        mask = mask.reshape(flat.shape).T
+    return weights * mask.reshape(weights.shape)
+
+
+def _odd(model: Any, picked: set[str], teller: Teller) -> set[str]:  # noqa: ANN401
+    """Return the layers whose inputs do not divide into fours."""
+    odd = {name for name in picked if math.prod(kernel(model.get_layer(name)).shape[:-1]) % 4}
+    if odd:
+        teller.warn(
+            "left_dense", f"2:4 needs inputs that divide into fours; left as they are: {', '.join(sorted(odd))}"
+        )
+    return odd
+
+
+def _check(model: Any, step: Prune, picked: set[str]) -> None:  # noqa: ANN401
+    """Refuse a model with fewer zeros than were asked for.
+
+    Raises:
+        ModelError: Names the layer.
+    """
+    for name in picked:
+        weights = kernel(model.get_layer(name))
+        kept = int((weights != 0).sum())
+        allowed = weights.size // 2 if step.pattern == "2:4" else round(weights.size * (1 - step.sparsity)) + _ROUNDING
+        if kept > allowed:
+            raise ModelError(
+                f"layer `{name}` keeps {kept} of {weights.size} weights, {allowed} were asked for",
+                "raise `epochs` or lower `end`, so that the schedule is run to its end",
+            )

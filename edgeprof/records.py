@@ -297,7 +297,11 @@ class PowerTrace:
         run_ns: Begin and end of the timed runs.
         idle_after_ns: Begin and end of the wait after them.
         runs: Inferences in `run_ns`.
-        sampler_ratio: Share of one core that reading the sensor took, in all three.
+        sampler_ratio: Share of one core that reading the sensor took, in all three; nothing of a meter on the host.
+        averaging_ns: Of a meter: each reading is the mean over so long before its time; `None`: it is of an instant.
+        offset_bound_ns: Of a meter: times may be off by so much against the board's clock.
+        supply_uv: At which voltage the board was fed: measured, or as its meter or target says; `None` if nobody does.
+        clipped: Of a meter: places of readings in which it was at the end of its range.
     """
 
     rail: str
@@ -311,6 +315,10 @@ class PowerTrace:
     idle_after_ns: tuple[int, int]
     runs: int
     sampler_ratio: float
+    averaging_ns: int | None = None
+    offset_bound_ns: int = 0
+    supply_uv: int | None = None
+    clipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

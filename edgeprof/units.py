@@ -14,6 +14,8 @@ NS_PER_MS = 1_000_000
 UW_PER_W = 1_000_000
 MW_PER_W = 1_000
 
+_MICRO = {"": 1e6, "m": 1e3, "µ": 1.0, "n": 1e-3}
+
 _Scale = tuple[tuple[float, str], ...]
 
 _COUNT = ((1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"))
@@ -33,6 +35,26 @@ def seconds_to_ns(seconds: float) -> int:
 def ns_to_seconds(ns: float) -> float:
     """Return seconds."""
     return ns / NS_PER_S
+
+
+def ms_to_ns(ms: float) -> int:
+    """Return whole nanoseconds."""
+    return round(ms * NS_PER_MS)
+
+
+def micro(value: float, unit: str) -> int:
+    """Return volts, amperes or watts in millionths: `micro(3.7, "mA")` is 3,700.
+
+    Raises:
+        KeyError: The unit has no known prefix.
+        ValueError: The value is no finite number.
+    """
+    return round(value * _MICRO[unit[:-1]])
+
+
+def volts(uv: float) -> str:
+    """Return a voltage such as `5.00 V`."""
+    return f"{three_digits(uv / UW_PER_W)} V"
 
 
 def duration(ns: float | None) -> str:

@@ -20,6 +20,13 @@ def complete_target(incomplete: str) -> list[str]:
     return [target.name for target in all_targets() if target.name.startswith(incomplete)]
 
 
+def complete_meter(incomplete: str) -> list[str]:
+    """Return kinds of meter that begin so, and TOML files here."""
+    folder = Path(incomplete).parent
+    found = sorted(str(path) for path in folder.glob("*.toml"))
+    return [word for word in ("joulescope", "ppk2:", *found) if word.startswith(incomplete)]
+
+
 def complete_recipe(incomplete: str) -> list[str]:
     """Return the names of recipes that begin so."""
     from edgeprof.compress import recipe_names

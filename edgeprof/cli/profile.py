@@ -18,6 +18,7 @@ from edgeprof.cli.options import (
     Trust,
     Wheels,
     complete_device,
+    complete_meter,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,15 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
 ]
+Meter = Annotated[
+    str | None,
+    typer.Option(
+        "--meter",
+        metavar="FILE.toml|ppk2:PORT|joulescope",
+        help="Power from a meter on this host instead: between the board and its supply.",
+        autocompletion=complete_meter,
+    ),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -114,6 +124,7 @@ def profile(
     per_op: PerOp = False,
     energy: Energy = True,
     rail: Rail = None,
+    meter: Meter = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     resume: Resume = False,
@@ -134,9 +145,13 @@ def profile(
     edgeprof profile model.tflite -d pi5 --threads 1 --threads 4
 
     edgeprof profile model.keras -d pi5 -r fp32 -r int8 --calibration calib.npz --eval test.npz
+
+    edgeprof profile model.tflite -d pi5 --meter bench-meter.toml
     """
     from edgeprof.compress import CompressRequest
     from edgeprof.devices import find_device
+    from edgeprof.power.meters import try_meter
+    from edgeprof.power.source import find_source
     from edgeprof.profile import ProfileRequest, check
     from edgeprof.profile.inputs import Inputs
     from edgeprof.records import RunPlan
@@ -145,6 +160,7 @@ def profile(
     found = [find_device(name) for name in dict.fromkeys(devices)]
     if all(model.suffix == ".tflite" for model in models) and _from_file(context, "recipes"):
         recipes = None  # a project's recipes are for its Keras models
+    source = find_source(rail, meter, found)
     long_s = None if sustained is None else 60 * sustained
     plan = RunPlan(
         precision_ratio=precision,
@@ -168,10 +184,12 @@ def profile(
         launches=launches,
         per_op=per_op,
         energy=energy,
-        rail=rail,
         resume=resume,
+        source=source,
     )
     check(request)
+    if source.meter and energy:
+        try_meter(source.meter, source.supply_uv)
     compression = CompressRequest(
         Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
     )

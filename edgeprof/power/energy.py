@@ -151,6 +151,28 @@ def mean_power(trace: Trace, start_s: float, end_s: float) -> MeanPower:
     return MeanPower(float(np.mean(power)), float(np.sqrt(variance + rounding)), freedom, count)
 
 
+def mean_of_means(seen: Trace, window_s: float, averaging_s: float) -> MeanPower:
+    """Return the mean power of a window from readings that are each the mean over a stretch, one after the other.
+
+    What they cover is known but for the meter's own noise and steps. The noise is read off second differences, which
+    hold the load's changes as well: too much rather than too little. What of the window they do not cover, at its two
+    ends and where readings were lost, lies off the mean like any stretch of that length: by the scatter of the means
+    over as long, for which the scatter of single readings is an upper bound.
+
+    Args:
+        seen: Readings of which each stretch lies wholly in the window.
+        window_s: How long the window is.
+        averaging_s: How long a stretch is.
+    """
+    power = seen.power_w
+    count = len(power)
+    noise = np.mean(np.diff(power, 2) ** 2) / 6 / count if count > 2 else np.inf
+    unseen = max(0.0, 1 - count * min(averaging_s, window_s / count) / window_s)
+    ends = (float(np.std(power)) * unseen) ** 2
+    rounding = _resolution(power) ** 2 / 12 if float(np.mean(np.diff(power) == 0)) > _STILL_SHARE else 0.0
+    return MeanPower(float(np.mean(power)), float(np.sqrt(noise + ends + rounding)), float(count - 2), count)
+
+
 def _rise(power: NDArray[np.float64]) -> float:
     """Return how it goes on from one period to two: 1 where it doubles, as with steps; 0 where it is flat."""
     one = float(np.mean(np.diff(power) ** 2))

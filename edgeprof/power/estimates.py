@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgeprof.power.energy import MeanPower, Trace, fault, mean_power
+from edgeprof.power.energy import MeanPower, Trace, fault, mean_of_means, mean_power
 from edgeprof.records import Estimate, PowerTrace
 from edgeprof.units import NS_PER_S, UW_PER_W, ns_to_seconds
 
@@ -11,6 +11,10 @@ METRICS = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_
 SHORTEST_S = 9.5
 # Idle power that moves by more than this share of what the model adds is no level to subtract.
 _IDLE_DRIFT_RATIO = 0.5
+# A meter that averages for longer than this part of a window tells the window's neighbours more than the window.
+_FEWEST_STRETCHES = 50
+# Of the readings that a meter's rate promises, this share must be there.
+_COVERED_RATIO = 0.8
 
 
 def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tuple[Estimate, ...]:
@@ -91,10 +95,33 @@ def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
     """Return the mean power of a window in watts, or why there is none."""
     start_s, end_s = (ns_to_seconds(at - trace.idle_before_ns[0]) for at in window_ns)
     power = power_series(trace)
+    if trace.averaging_ns is not None:
+        return _metered(trace, power, (start_s, end_s), ns_to_seconds(trace.averaging_ns))
     reason = fault(power, start_s, end_s)
     if reason:
         return reason
     return mean_power(power, start_s, end_s) if trace.wraps_at is None else _counted(power, start_s, end_s)
+
+
+def _metered(trace: PowerTrace, power: Trace, window_s: tuple[float, float], averaging_s: float) -> MeanPower | str:
+    """Return the mean power of a window from a meter on the host, or why there is none.
+
+    Only readings count whose whole stretch lies in the window, wherever the two clocks stand within their bound.
+    `averaging_too_long`: too few of them fit. `meter_clipped`: it was at the end of its range.
+    """
+    bound_s = ns_to_seconds(trace.offset_bound_ns)
+    start_s, end_s = window_s[0] + bound_s + averaging_s, window_s[1] - bound_s
+    if (end_s - start_s) < _FEWEST_STRETCHES * averaging_s:
+        return "averaging_too_long"
+    places = np.asarray(trace.clipped, dtype=np.int64)
+    if len(places) and np.any((power.time_s[places] >= start_s) & (power.time_s[places] < end_s)):
+        return "meter_clipped"
+    reason = fault(power, start_s, end_s)
+    if reason:
+        return reason
+    seen = power.between(start_s, end_s)
+    covered = len(seen.time_s) * ns_to_seconds(trace.period_ns) / (end_s - start_s)
+    return mean_of_means(seen, window_s[1] - window_s[0], averaging_s) if covered >= _COVERED_RATIO else "sensor_failed"
 
 
 def _counted(power: Trace, start_s: float, end_s: float) -> MeanPower:

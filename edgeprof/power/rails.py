@@ -102,3 +102,11 @@ def microwatts(kind: str, values: Sequence[int | None]) -> int | None:
 def _pairs(values: Sequence[int]) -> list[tuple[int, int]]:
     """Return neighbours as pairs."""
     return list(zip(values[::2], values[1::2], strict=True))
+
+
+def rail_voltage_uv(supply: Supply, values: Sequence[Sequence[int | None]]) -> int | None:
+    """Return the mean voltage of a rail that feeds the whole board; a part's is no supply's."""
+    if supply.kind != "product" or supply.covers != "board":
+        return None
+    seen = [reading[0] for reading in values if reading[0] is not None]
+    return round(1000 * sum(seen) / len(seen)) if seen else None

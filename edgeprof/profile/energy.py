@@ -1,27 +1,20 @@
-"""Power while a model runs: one process that waits with its model loaded, runs for ten seconds, and waits again."""
+"""Power while a model runs: a board's own rail or a meter on the host, and what makes the figures doubtful."""
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from edgeprof.boards import BoardFacts
-from edgeprof.errors import ChildError, DeviceError
-from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, supplies
+from edgeprof.errors import DeviceError
+from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, rail_voltage_uv, supplies
+from edgeprof.power.source import PowerSource
 from edgeprof.profile.cells import LiveCell
-from edgeprof.profile.launch import child_request
+from edgeprof.profile.metering import MeterFailed, metered
+from edgeprof.profile.phases import Phases, live_child, run_phases, whole_seconds
 from edgeprof.records import CLOCK_WALL, PowerTrace
-from edgeprof.remote import Board, InvokeTimed
-from edgeprof.units import percent
-
-_IDLE_S = 5.0
-_RUN_S = 10.0
-# After a change of load the governor and the supply settle; those readings belong to neither side.
-_SETTLE_S = 0.5
-_WARM_UP_S = 1.0
-# The latencies of these runs are not looked at: a few are kept.
-_MOST_SAMPLES = 64
+from edgeprof.remote import Board
+from edgeprof.units import NS_PER_S, percent
 
 # Reading a sensor ought to take less of a core than this.
 _MUCH_RATIO = 0.05
@@ -34,9 +27,9 @@ _HINTS = {
 
 
 def measure_power(
-    board: Board, cell: LiveCell, facts: BoardFacts, rail: str | None, say: Callable[[str], None]
+    board: Board, cell: LiveCell, facts: BoardFacts, source: PowerSource, say: Callable[[str], None]
 ) -> PowerTrace | None:
-    """Return what the board's rail took, or put the reason why there is none into the run.
+    """Return what the board took, or put the reason why there is none into the run.
 
     Raises:
         ChildError: The process died or ran too long.
@@ -45,6 +38,28 @@ def measure_power(
     if cell.run.plan.clock != CLOCK_WALL:
         cell.not_measured(METRICS[0], "clock_counts_instructions")
         return None
+    trace = _by_meter(board, cell, source, say) if source.meter else _by_rail(board, cell, facts, source.rail, say)
+    if trace is not None:
+        _doubt(cell, trace)
+    return trace
+
+
+def _by_meter(board: Board, cell: LiveCell, source: PowerSource, say: Callable[[str], None]) -> PowerTrace | None:
+    meter = source.meter
+    if meter is None:
+        return None
+    say(f"power by {meter.name}, {whole_seconds(NS_PER_S / meter.period_ns):.0f} s")
+    try:
+        return metered(board, cell, meter, source.supply_uv, source.fed_uv)
+    except MeterFailed as exc:
+        cell.not_measured(METRICS[0], exc.reason)
+        cell.warn("energy_not_measured", str(exc))
+        return None
+
+
+def _by_rail(
+    board: Board, cell: LiveCell, facts: BoardFacts, rail: str | None, say: Callable[[str], None]
+) -> PowerTrace | None:
     supply = choose(facts.power_sensors, rail)
     if isinstance(supply, str):
         cell.not_measured(METRICS[0], supply)
@@ -52,63 +67,42 @@ def measure_power(
             named = ", ".join(f"`{found.name}`" for found in supplies(facts.power_sensors))
             cell.warn("energy_not_measured", _HINTS[supply].format(asked=rail, rails=named))
         return None
-    say(f"power of {supply.name}, {_WARM_UP_S + 2 * _IDLE_S + _RUN_S:.0f} s")
-    trace = _traced(board, cell, supply)
+    say(f"power of {supply.name}, {whole_seconds(supply.hz):.0f} s")
+    trace = _sampled(board, cell, supply)
     if trace is None:
         cell.not_measured(METRICS[0], "sampler_failed")
-        return None
-    _doubt(cell, trace)
     return trace
 
 
-def _traced(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
-    agent, plan = board.agent, cell.cell.plan
-    child = agent.open(child_request(board, cell.cell))
-    agent.invoke_for(child.child, _WARM_UP_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
-    try:
-        sampler = agent.sampler_start(supply.hz, supply.index)
-    except DeviceError:
-        with suppress(ChildError):
-            agent.close(child.child, acknowledged=True)
-        return None
-    before = _idle(board)
-    run = agent.invoke_for(child.child, _RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
-    after = _idle(board)
-    agent.close(child.child, acknowledged=True)
-    left = agent.sampler_stop(sampler)
+def _sampled(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
+    with live_child(board, cell) as child:
+        try:
+            sampler = board.agent.sampler_start(supply.hz, supply.index)
+        except DeviceError:
+            return None
+        phases = run_phases(board, cell, child, supply.hz)
+    left = board.agent.sampler_stop(sampler)
     lines = _lines(board.pull(left.file, left.sha256))
-    return _trace(lines, supply, before, run, after) if len(lines) > 1 else None
+    return _trace(lines, supply, phases) if len(lines) > 1 else None
 
 
-def _idle(board: Board) -> tuple[int, int]:
-    """Wait with nobody asking anything of the board; return from when to when."""
-    time.sleep(_SETTLE_S)
-    start_ns = board.agent.clock()
-    time.sleep(_IDLE_S)
-    return start_ns, board.agent.clock()
-
-
-def _trace(
-    lines: list[dict[str, Any]],
-    supply: Supply,
-    before: tuple[int, int],
-    run: InvokeTimed,
-    after: tuple[int, int],
-) -> PowerTrace:
+def _trace(lines: list[dict[str, Any]], supply: Supply, phases: Phases) -> PowerTrace:
     time_ns = tuple(line["monotonic_ns"] for line in lines)
     taken_ns = lines[-1]["cpu_ns"] - lines[0]["cpu_ns"]
+    values = [line["values"] for line in lines]
     return PowerTrace(
         rail=supply.name,
         covers=supply.covers,
         wraps_at=supply.wraps_at,
-        period_ns=round(1e9 / supply.hz),
+        period_ns=round(NS_PER_S / supply.hz),
         time_ns=time_ns,
-        readings=tuple(microwatts(supply.kind, line["values"]) for line in lines),
-        idle_before_ns=before,
-        run_ns=(run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns),
-        idle_after_ns=after,
-        runs=run.count,
+        readings=tuple(microwatts(supply.kind, value) for value in values),
+        idle_before_ns=phases.idle_before_ns,
+        run_ns=phases.run_ns,
+        idle_after_ns=phases.idle_after_ns,
+        runs=phases.runs,
         sampler_ratio=round(taken_ns / max(1, time_ns[-1] - time_ns[0]), 5),
+        supply_uv=rail_voltage_uv(supply, values),
     )
 
 
@@ -153,4 +147,6 @@ _FAULTS = {
     "shunt's value, the driver's unit, and whether the board is fed elsewhere (USB)",
     "sensor_saturated": "readings stand at the top of the sensor's scale",
     "window_too_short": "the runs were over too soon",
+    "averaging_too_long": "the meter averages for too long for windows of seconds",
+    "meter_clipped": "the meter was at the end of its range: what was above, nobody knows",
 }

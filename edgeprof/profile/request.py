@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from edgeprof.accuracy import EvalSet
 from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
+from edgeprof.power.source import PowerSource
 from edgeprof.profile.outcome import Failure
 from edgeprof.records import CLOCK_INSTRUCTIONS, Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
@@ -42,8 +43,8 @@ class ProfileRequest:
         margin_ratio: A change within this share counts as the same.
         per_op: Time by operator too.
         energy: Power and energy too, where the board has a sensor.
-        rail: Which of its rails, or `None` for the one that feeds the board.
         resume: Go on with the newest session that measured any of these cells: what it completed is not measured again.
+        source: Where from: one of its rails, or a meter on this host.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -62,8 +63,8 @@ class ProfileRequest:
     margin_ratio: float = MARGIN_RATIO
     per_op: bool = False
     energy: bool = True
-    rail: str | None = None
     resume: bool = False
+    source: PowerSource = field(default_factory=PowerSource)
 
     def cells(self) -> tuple[tuple[Artifact, RunPlan], ...]:
         """Return every artifact with every plan, artifacts innermost so that they are neighbours in time."""

@@ -256,7 +256,7 @@ class Session:
             cell.not_measured(METRICS[0], "not_asked")
             return
         say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
-        trace = measure_power(board, cell, facts, request.rail, say)
+        trace = measure_power(board, cell, facts, request.source, say)
         cell.run = replace(cell.run, power=trace)
         self._store.save_run(cell.run)
 

@@ -102,7 +102,7 @@ def row_item(row: RunRow) -> dict[str, Any]:
 
 def _power(trace: PowerTrace, *, raw: bool) -> dict[str, Any]:
     item = _fields(trace)
-    for name in ("idle_before_ns", "run_ns", "idle_after_ns", "time_ns", "readings"):
+    for name in ("idle_before_ns", "run_ns", "idle_after_ns", "time_ns", "readings", "clipped"):
         item[name] = list(item[name])
     if not raw:
         del item["time_ns"], item["readings"]

@@ -178,6 +178,10 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
 def _rail(trace: PowerTrace) -> str:
     covers = "all that the board takes" if trace.covers == "board" else "a part: nobody said that it is all"
     rate = units.three_digits(units.NS_PER_S / trace.period_ns)
+    if trace.averaging_ns is not None:
+        mean, bound = units.duration(trace.averaging_ns), units.duration(trace.offset_bound_ns)
+        at = "" if trace.supply_uv is None else f" at {units.volts(trace.supply_uv)}"
+        return f"{trace.rail}, {covers}{at}; {rate} readings a second, each a mean over {mean}, within {bound} in time."
     cost = units.percent(trace.sampler_ratio)
     return f"{trace.rail}, {covers}; {rate} readings a second, at random instants, which took {cost} of a core."
 

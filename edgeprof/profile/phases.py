@@ -1,0 +1,72 @@
+"""One process that has its model loaded and warm: it waits, runs and waits again, while something reads power."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from edgeprof.errors import ChildError
+from edgeprof.power import FEWEST_UPDATES
+from edgeprof.profile.cells import LiveCell
+from edgeprof.profile.launch import child_request
+from edgeprof.remote import Board
+
+_IDLE_S = 5.0
+_RUN_S = 10.0
+# A wait holds so many times the fewest readings that tell anything.
+_ENOUGH = 1.3
+# After a change of load the governor and the supply settle; those readings belong to neither side.
+_SETTLE_S = 0.5
+_WARM_UP_S = 1.0
+# The latencies of these runs are not looked at: a few are kept.
+_MOST_SAMPLES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """When what happened, on the board's monotonic clock, and how many runs it did."""
+
+    idle_before_ns: tuple[int, int]
+    run_ns: tuple[int, int]
+    idle_after_ns: tuple[int, int]
+    runs: int
+
+
+@contextmanager
+def live_child(board: Board, cell: LiveCell) -> Iterator[int]:
+    """Hold a process of the cell's that is warm."""
+    agent, plan = board.agent, cell.cell.plan
+    child = agent.open(child_request(board, cell.cell)).child
+    agent.invoke_for(child, _WARM_UP_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+    yield child
+    with suppress(ChildError):
+        agent.close(child, acknowledged=True)
+
+
+def run_phases(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:
+    """Wait, run and wait; the waits are long enough for what reads `hz` times a second."""
+    plan = cell.cell.plan
+    idle_s = idle_seconds(hz)
+    before = _idle(board, idle_s)
+    run = board.agent.invoke_for(child, _RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+    after = _idle(board, idle_s)
+    start_ns = run.started_monotonic_ns
+    return Phases(before, (start_ns, start_ns + run.wall_time_ns), after, run.count)
+
+
+def idle_seconds(hz: float) -> float:
+    """Return how long each wait is."""
+    return max(_IDLE_S, _ENOUGH * FEWEST_UPDATES / hz)
+
+
+def whole_seconds(hz: float) -> float:
+    """Return how long all of it takes."""
+    return _WARM_UP_S + 2 * (_SETTLE_S + idle_seconds(hz)) + _RUN_S
+
+
+def _idle(board: Board, seconds: float) -> tuple[int, int]:
+    """Wait with nobody asking anything of the board; return from when to when."""
+    time.sleep(_SETTLE_S)
+    start_ns = board.agent.clock()
+    time.sleep(seconds)
+    return start_ns, board.agent.clock()

@@ -40,7 +40,7 @@ def cell_key(request: ProfileRequest, device: Device, artifact: Artifact, plan: 
         "data": None if evaluation is None else evaluation.sha256,
         "reference": None if reference is None else reference.sha256,
         "runtime": request.setup.runtime,
-        "asked": [request.per_op, request.energy, str(request.source), request.verdict_only, request.control],
+        "asked": [request.per_op, request.energy, asdict(request.source), request.verdict_only, request.control],
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

@@ -1,15 +1,30 @@
 """Every metric of a run, computed when asked from what is stored."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from edgeprof.power import METRICS, power_estimates
 from edgeprof.records import Estimate, RunResult
-from edgeprof.stats import latency_estimates, over_launches, start_up_estimates, sustained_estimates
+from edgeprof.scores import HIGHER, LOWER
+from edgeprof.stats import (
+    CONFIDENCE,
+    accuracy_estimates,
+    latency_estimates,
+    over_launches,
+    start_up_estimates,
+    sustained_estimates,
+)
+from edgeprof.stats.proportions import wilson
+
+# What says more of board and runtime than of the model, and what is no matter of good or bad.
+_NEITHER = ("idle_power_mw", "runtime_bytes", "process_start_ns", "runtime_load_ns")
+_HIGHER = ("_ratio", "_db")
+_LATER = ("slow_after_s",)
 
 
 def estimates(run: RunResult) -> tuple[Estimate, ...]:
-    """Return every metric of a run, computed now from what is stored."""
-    return (
+    """Return every metric of a run, computed now from what is stored, and which way each is better."""
+    found = (
         *latency_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),
         *sustained_estimates(run.sustained),
@@ -17,15 +32,49 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
         *power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached")),
         *_accuracy(run),
     )
+    return tuple(
+        estimate if estimate.better else replace(estimate, better=_better(estimate.name)) for estimate in found
+    )
+
+
+def _better(name: str) -> str | None:
+    if name in _NEITHER:
+        return None
+    return HIGHER if name.endswith(_HIGHER) or name in _LATER else LOWER
+
+
+def headline(run: RunResult) -> tuple[str, str]:
+    """Return name and statistic of the figure that stands for a run's accuracy; without labels, agreement."""
+    if not run.evaluations:
+        return "top1_ratio", "share"
+    first = run.evaluations[0]
+    if first.scores:
+        return first.scores[0].name, first.scores[0].statistic
+    if any(one.n_agreed is not None for one in first.agreements):
+        return f"{first.agreements[0].against}_agreement_ratio", "share"
+    against = first.agreements[0].against if first.agreements else "float_model"
+    return f"{against}_sqnr_db", "value"
 
 
 def _accuracy(run: RunResult) -> Iterable[Estimate]:
+    """Return the figures of the first evaluation set; `RunResult.evaluations` has those of every set."""
+    if not run.evaluations:
+        return _stored_accuracy(run)
+    found = accuracy_estimates(run.evaluations[0])
+    if any(estimate.name == "top1_ratio" for estimate in found):
+        return found
+    reason = "another_metric" if run.evaluations[0].scores else "no_labels"
+    return [*found, Estimate("top1_ratio", "share", None, not_measured=reason)]
+
+
+def _stored_accuracy(run: RunResult) -> Iterable[Estimate]:
     reasons = dict(run.not_measured)
     reason = reasons.get("top1_ratio", "not_reached")
     got = run.accuracy
     if got is None:
         return [Estimate("top1_ratio", "share", None, not_measured=reason)]
-    found = [Estimate("top1_ratio", "share", got.top1_ratio, n_launches=1, n_samples=got.n_samples)]
+    low, high = wilson(got.top1_ratio * got.n_samples, got.n_samples)
+    found = [Estimate("top1_ratio", "share", got.top1_ratio, low, high, CONFIDENCE, 1, got.n_samples)]
     few = "fewer_than_six_classes"
     found.append(_shown("top5_ratio", "share", got.top5_ratio, got.n_samples, few))
     found.append(_shown("float_top1_ratio", "share", got.float_top1_ratio, got.n_samples, "no_float_model"))

@@ -6,6 +6,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeprof.scores import Evaluation
+
 CLOCK_WALL = "wall"
 CLOCK_INSTRUCTIONS = "instructions"
 ACCELERATOR_CPU = "cpu"
@@ -76,7 +78,8 @@ class Reference:
     """The float Keras model's own outputs on an evaluation set: what compression is compared with.
 
     Attributes:
-        outputs: A `.npy` of shape `(n, classes)`, float32, or `None` where the model was given as `.tflite`.
+        outputs: A `.npz` with `out0`, `out1`, …, each `(n, elements)`, float32, in the model's own order; or `None`
+            where the model was given as `.tflite`.
         sha256: Hash of the model file that gave them.
     """
 
@@ -338,7 +341,7 @@ class GoldenCheck:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Classification on a whole evaluation set, run on the device.
+    """What runs stored before there were `RunResult.evaluations` say of a classifier on its evaluation set.
 
     Attributes:
         n_samples: Samples, all of them run on the device.
@@ -409,7 +412,8 @@ class RunResult:
         sustained: A long run, second by second; empty if nobody asked.
         power: What a rail took while the model ran, or `None`.
         golden: The check before the first timed run, or `None` where there was nothing to check against.
-        accuracy: On the evaluation set, or `None`.
+        accuracy: Of runs stored before `evaluations`, or `None`.
+        evaluations: Each output on each evaluation set, the first set first.
         op_profile: Time by operator, or `None`.
         not_measured: Pairs of metric and reason code.
         warnings: What may spoil the numbers.
@@ -437,6 +441,7 @@ class RunResult:
     power: PowerTrace | None = None
     golden: GoldenCheck | None = None
     accuracy: Accuracy | None = None
+    evaluations: tuple[Evaluation, ...] = ()
     op_profile: OpProfile | None = None
     not_measured: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Warning_, ...] = field(default=())
@@ -460,6 +465,7 @@ class Estimate:
         n_launches: Launches behind it.
         n_samples: Samples behind it.
         not_measured: A reason code, or `None`.
+        better: `higher` or `lower`, or `None` where neither is.
     """
 
     name: str
@@ -471,6 +477,7 @@ class Estimate:
     n_launches: int = 0
     n_samples: int = 0
     not_measured: str | None = None
+    better: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,11 @@ def points(value: float | None) -> str:
     return f"{value:+.1f} pp".replace("-", "−")
 
 
+def decibel(value: float) -> str:
+    """Return a ratio of powers such as `38.2 dB`."""
+    return f"{value:.1f} dB".replace("-", "−")
+
+
 def change(ratio: float) -> str:
     """Return a ratio as the change it is, such as `−3.2 %`."""
     return f"{(ratio - 1) * 100:+.1f} %".replace("-", "−")
@@ -231,6 +236,7 @@ _BY_ENDING: dict[str, Callable[[float], str]] = {
     "_khz": frequency,
     "_uj": energy,
     "_mw": power,
+    "_db": decibel,
 }
 # What an interval or an axis shares: sizes in MiB, not every tick in a unit of its own.
 _SCALES: dict[str, _Scale] = {

@@ -28,14 +28,14 @@ def encode_inputs(artifact: Artifact, x: Array) -> bytes:
     return to_tensor(spec, x).tobytes()
 
 
-def decode_outputs(artifact: Artifact, raw: bytes, n: int) -> NDArray[np.float32]:
-    """Return the first output of `n` samples as real numbers, `(n, classes)`.
+def decode_outputs(artifact: Artifact, raw: bytes, n: int) -> tuple[NDArray[np.float32], ...]:
+    """Return each output of `n` samples as real numbers, `(n, elements)`.
 
     Raises:
         ModelError: `raw` has another length than `n` samples of all outputs.
     """
-    first = split_outputs(artifact, raw, n)[0]
-    return from_tensor(artifact.outputs[0], first).reshape(n, -1)
+    parts = split_outputs(artifact, raw, n)
+    return tuple(from_tensor(spec, part).reshape(n, -1) for spec, part in zip(artifact.outputs, parts, strict=True))
 
 
 def split_outputs(artifact: Artifact, raw: bytes, n: int) -> list[Array]:

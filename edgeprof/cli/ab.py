@@ -81,5 +81,5 @@ def ab(
     compression = CompressRequest(
         Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
     )
-    inputs = Inputs(tuple(models), None, compression)
+    inputs = Inputs(tuple(models), (), compression)
     measure_and_show(inputs, request, [find_device(device)], store=store, as_json=as_json)

@@ -34,6 +34,13 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [name for name in recipe_names() if name.startswith(incomplete)]
 
 
+def complete_metric(incomplete: str) -> list[str]:
+    """Return the names of metrics that begin so."""
+    from edgeprof.accuracy import metric_names
+
+    return [name for name in metric_names() if name.startswith(incomplete)]
+
+
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs that begin so, with what they measured."""
     from edgeprof.store import open_store

@@ -19,6 +19,7 @@ from edgeprof.cli.options import (
     Wheels,
     complete_device,
     complete_meter,
+    complete_metric,
 )
 
 if TYPE_CHECKING:
@@ -34,9 +35,23 @@ Devices = Annotated[
     list[str],
     typer.Option("--device", "-d", help="Where to measure. Repeat for several.", autocompletion=complete_device),
 ]
-Evaluation = Annotated[
-    Path | None,
-    typer.Option("--eval", help="Samples with labels, .npz with x and y: accuracy, on the device."),
+Evaluations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--eval",
+        metavar="[NAME=]FILE",
+        help="Samples, .npz with x and y: accuracy, on the device; without y agreement. Repeat for several, named.",
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="top1, top5, f1, auc, mae, mse, iou, or your function: file.py:name. Repeat for several.",
+        show_default="what goes with the labels",
+        autocompletion=complete_metric,
+    ),
 ]
 Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
 Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
@@ -110,7 +125,8 @@ def profile(
     devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
     recipes: Recipes = None,
     calibration: Calibration = None,
-    evaluation: Evaluation = None,
+    evaluations: Evaluations = None,
+    metrics: Metrics = None,
     threads: Threads = [1],  # noqa: B006
     cpus: Cpus = ["all"],  # noqa: B006
     launches: Launches = None,
@@ -147,7 +163,10 @@ def profile(
     edgeprof profile model.keras -d pi5 -r fp32 -r int8 --calibration calib.npz --eval test.npz
 
     edgeprof profile model.tflite -d pi5 --meter bench-meter.toml
+
+    edgeprof profile model.keras --eval clean=test.npz --eval night=night.npz
     """
+    from edgeprof.accuracy import named_sets
     from edgeprof.compress import CompressRequest
     from edgeprof.devices import find_device
     from edgeprof.power.meters import try_meter
@@ -179,6 +198,7 @@ def profile(
         plan,
         tuple(dict.fromkeys(threads)),
         tuple(dict.fromkeys(cpus)),
+        metrics=tuple(dict.fromkeys(metrics or ())),
         setup=setup,
         reconnect_s=reconnect_s,
         launches=launches,
@@ -193,7 +213,7 @@ def profile(
     compression = CompressRequest(
         Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
     )
-    inputs = Inputs(tuple(models), evaluation, compression)
+    inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression)
     measure_and_show(inputs, request, found, store=store, as_json=as_json)
 
 

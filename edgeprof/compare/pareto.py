@@ -2,32 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-from edgeprof.metrics import estimates
+from edgeprof.metrics import estimates, headline
 from edgeprof.records import Estimate, RunResult
+from edgeprof.scores import LOWER, Score
+from edgeprof.stats import CONFIDENCE, compare
+from edgeprof.stats.paired import loss_against
 
-# Figures that count, with whether less is better; a metric that a run has not is no figure of it.
+# Figures that count, besides the headline of accuracy; a metric that a run has not is no figure of it.
 _FIGURES = (
-    ("latency_ns", "median", True),
-    ("guest_instructions", "median", True),
-    ("energy_per_inference_uj", "mean", True),
-    ("peak_rss_bytes", "median", True),
-    ("top1_ratio", "share", False),
+    ("latency_ns", "median"),
+    ("guest_instructions", "median"),
+    ("energy_per_inference_uj", "mean"),
+    ("peak_rss_bytes", "median"),
 )
-_Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Where a figure lies; both ends are the same where it is exact."""
+    """Where a figure lies; both ends are the same where it is exact.
+
+    Attributes:
+        low: The least it may be.
+        high: The most.
+        less_is_better: Which way is good.
+        score: What it was on each sample, where two runs on the same samples are told apart by pairs; or `None`.
+        launches: The run whose launches it comes from: two that took turns are told apart by pairs; or `None`.
+    """
 
     low: float
     high: float
     less_is_better: bool
+    score: Score | None = None
+    launches: RunResult | None = None
 
     def beats(self, other: "Range") -> bool:
         """Return whether this is better whatever the two are, within their ranges."""
+        if self.score is not None and other.score is not None:
+            return loss_against(self.score, other.score).worse.low > 0
+        if self.launches and other.launches and self.launches.group and self.launches.group == other.launches.group:
+            return _is_faster(self.launches, other.launches)
         return self.high < other.low if self.less_is_better else self.low > other.high
 
 
@@ -57,7 +71,7 @@ def fronts(runs: Sequence[RunResult]) -> tuple[Ranked, ...]:
     return tuple(
         Ranked(
             run,
-            tuple(ranges[run.run_id]),
+            tuple(name for name, _ in ranges[run.run_id]),
             tuple(
                 other for other in shown
                 if other.device == run.device
@@ -69,18 +83,38 @@ def fronts(runs: Sequence[RunResult]) -> tuple[Ranked, ...]:
     )  # fmt: skip
 
 
-def figures(run: RunResult) -> dict[str, Range]:
-    """Return the figures a run is ranked by."""
+def figures(run: RunResult) -> dict[tuple[str, str], Range]:
+    """Return the figures a run is ranked by, each by its name and what it was measured on.
+
+    Accuracies on other samples are other figures: they say nothing of one another.
+    """
     by_name = {(e.name, e.statistic): e for e in estimates(run)}
-    found = {"size_bytes": Range(run.artifact.size_bytes, run.artifact.size_bytes, less_is_better=True)}
-    for name, statistic, less in _FIGURES:
-        estimate = by_name.get((name, statistic))
+    size = run.artifact.size_bytes
+    found = {("size_bytes", ""): Range(size, size, less_is_better=True)}
+    evaluation = next(iter(run.evaluations), None)
+    score = evaluation.scores[0] if evaluation and evaluation.scores else None
+    for key in (*_FIGURES, headline(run)):
+        estimate = by_name.get(key)
         if estimate is not None and estimate.point is not None:
-            found[name] = Range(*_ends(estimate, estimate.point), less_is_better=less)
+            samples = evaluation.pairing if evaluation and key == headline(run) else ""
+            found[key[0], samples] = Range(
+                *_ends(estimate, estimate.point),
+                less_is_better=estimate.better == LOWER,
+                score=score if key == headline(run) else None,
+                launches=run if key[0] == run.plan.metric else None,
+            )
     return found
 
 
-def _dominates(one: dict[str, Range], other: dict[str, Range]) -> bool:
+def _is_faster(one: RunResult, other: RunResult) -> bool:
+    """Return whether a run costs less than one it took turns with, as sure as the other intervals are."""
+    looks = max(len(run.plan.looks) for run in (one, other))
+    pair = compare(other.launches, one.launches, looks, margin_ratio=0.0)
+    half = None if pair is None else pair.half(CONFIDENCE)
+    return pair is not None and half is not None and pair.mean + half < 0
+
+
+def _dominates(one: dict[tuple[str, str], Range], other: dict[tuple[str, str], Range]) -> bool:
     if not set(other) <= set(one):
         return False
     worse = any(other[name].beats(one[name]) for name in other)
@@ -90,17 +124,4 @@ def _dominates(one: dict[str, Range], other: dict[str, Range]) -> bool:
 def _ends(estimate: Estimate, point: float) -> tuple[float, float]:
     if estimate.low is not None and estimate.high is not None:
         return estimate.low, estimate.high
-    if estimate.name.endswith("_ratio") and estimate.n_samples:
-        return wilson(point, estimate.n_samples)
     return point, point
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share of `n` samples.
-
-    Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference", J. Am. Stat.
-    Assoc. 22, 209-212.
-    """
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -94,7 +94,7 @@ def reference(request: CompressRequest, x: Array, x_sha256: str, progress: Progr
     check_model(request.model)
     parent = content_sha256(request.model)
     target = place("references", parent, x_sha256, request.trust_model)
-    if not (target / "reference.npy").is_file():
+    if not (target / "reference.npz").is_file():
         require_extra()
         with partial(target) as folder:
             made = folder / "made"
@@ -109,7 +109,7 @@ def reference(request: CompressRequest, x: Array, x_sha256: str, progress: Progr
             )
             run_child(WORKER, job, lambda line: progress(line.text, line.fraction))
             move(made, target)
-    return Reference(target / "reference.npy", parent)
+    return Reference(target / "reference.npz", parent)
 
 
 def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:

@@ -105,7 +105,8 @@ def run(job: Job, say: Say) -> None:
 def _reference(program: Program, job: Job) -> None:
     x = np.load(str(job.data), allow_pickle=False)
     outputs = run_program(program, [fitted(x, program.inputs[0], "the evaluation set")])
-    np.save(Path(job.folder) / "reference.npy", outputs[0].reshape(len(x), -1).astype(np.float32))
+    named = {f"out{i}": output.reshape(len(x), -1).astype(np.float32) for i, output in enumerate(outputs)}
+    np.savez(Path(job.folder) / "reference.npz", **named)  # type: ignore[arg-type] # as for golden vectors
 
 
 def _convert_all(program: Program, job: Job, say: Say) -> None:

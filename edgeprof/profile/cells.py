@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from edgeprof.accuracy import (
     EvalSet,
+    Others,
     check_golden,
-    classification,
     decode_outputs,
     encode_golden,
     encode_inputs,
-    load_reference,
+    judge,
 )
 from edgeprof.profile.launch import Cell, Observed, run_samples
-from edgeprof.records import OpProfile, Reference, RunResult
+from edgeprof.records import OpProfile, RunResult
 from edgeprof.remote import Board
 from edgeprof.warnings_ import warning
 
@@ -90,20 +90,20 @@ def evaluate(
     board: Board,
     cell: LiveCell,
     evaluation: EvalSet,
-    reference: Reference | None,
+    others: Others,
+    metrics: tuple[str, ...],
     progress: Callable[[int, int], None],
 ) -> None:
-    """Run the whole evaluation set on the board and put its accuracy into the run.
+    """Run a whole evaluation set on the board and put what its outputs are worth into the run.
 
     Raises:
         ModelError: The set does not fit the model.
     """
     artifact = cell.run.artifact
     inputs = board.push_input(encode_inputs(artifact, evaluation.x), progress)
-    raw = run_samples(board, cell.cell, inputs, len(evaluation.y), progress)
-    outputs = decode_outputs(artifact, raw, len(evaluation.y))
-    floats = load_reference(reference)
-    cell.run = replace(cell.run, accuracy=classification(outputs, evaluation.y, floats))
+    raw = run_samples(board, cell.cell, inputs, evaluation.n, progress)
+    found = judge(artifact, evaluation, decode_outputs(artifact, raw, evaluation.n), others, metrics)
+    cell.run = replace(cell.run, evaluations=(*cell.run.evaluations, *found))
 
 
 _NOT_CHECKED = (

@@ -1,10 +1,10 @@
 """From files on the host to artifacts and data ready for boards: what has to be done before any board is touched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgeprof.accuracy import EvalSet, check_fits, load_eval
+from edgeprof.accuracy import EvalSet, check_fits, check_metric, load_eval, plan_tasks
 from edgeprof.compress import CompressRequest, check_ranges, compress_each, is_tflite, load_artifact, reference
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.profile.outcome import Failure
@@ -21,12 +21,12 @@ class Inputs:
 
     Attributes:
         models: Model files.
-        evaluation: Samples with labels, or `None`.
+        evaluations: Names and files of evaluation sets.
         compression: What to make of models that are not `.tflite`; its `model` is replaced by each.
     """
 
     models: tuple[Path, ...]
-    evaluation: Path | None
+    evaluations: tuple[tuple[str, Path], ...]
     compression: CompressRequest
 
 
@@ -37,27 +37,31 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
         UsageError: Files and options do not go together.
         ModelError: A model cannot be loaded or converted, or data do not fit it.
     """
-    evaluation = load_eval(inputs.evaluation) if inputs.evaluation else None
+    for metric in request.metrics:
+        check_metric(metric)
+    evaluations = tuple(load_eval(path, name) for name, path in inputs.evaluations)
     artifacts: list[Artifact] = []
-    references: list[tuple[str, Reference]] = []
+    references: list[tuple[tuple[str, str], Reference]] = []
     failures: list[Failure] = []
     for model in inputs.models:
         made, failed = _artifacts(model, inputs, progress)
         artifacts += made
         failures += [Failure("this machine", f"{model.stem} {recipe}", error) for recipe, error in failed]
-        if evaluation:
+        for evaluation in evaluations:
             for artifact in made:
                 check_fits(artifact, evaluation)
-        if evaluation and not is_tflite(model):
-            wanted = replace(inputs.compression, model=model)
-            references.append((made[0].model, reference(wanted, evaluation.x, evaluation.sha256, progress)))
+                plan_tasks(artifact, evaluation, request.metrics)
+            if not is_tflite(model):
+                wanted = replace(inputs.compression, model=model)
+                floats = reference(wanted, evaluation.x, evaluation.sha256, progress)
+                references.append(((_text(made[0].model), evaluation.name), floats))
     return replace(
         request,
         artifacts=_distinct(artifacts),
-        evaluation=evaluation,
+        evaluations=evaluations,
         references=tuple(references),
         failures=tuple(failures),
-        warnings=_warnings(inputs, evaluation),
+        warnings=_warnings(inputs, evaluations),
     )
 
 
@@ -78,11 +82,11 @@ def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:
     return tuple({(a.sha256, a.model, a.recipe): a for a in named}.values())
 
 
-def _warnings(inputs: Inputs, evaluation: EvalSet | None) -> tuple[Warning_, ...]:
+def _warnings(inputs: Inputs, evaluations: Sequence[EvalSet]) -> tuple[Warning_, ...]:
     calibration = inputs.compression.calibration
-    if calibration is None or evaluation is None or calibration.is_dir():
+    if calibration is None or not evaluations or calibration.is_dir():
         return ()
-    text = check_ranges(calibration, evaluation.x)
+    text = check_ranges(calibration, evaluations[0].x)
     return () if text is None else (warning("calibration_range", text),)
 
 

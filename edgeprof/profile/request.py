@@ -30,8 +30,9 @@ class ProfileRequest:
         plan: What holds for every cell.
         threads: A cell for each.
         cpus: A cell for each: `all`, `big`, `little`, `0-3`, `0,2`.
-        evaluation: Samples with labels, all run on the device, or `None`.
-        references: The float model's outputs on them, by the name of the model.
+        evaluations: Samples, with labels or without, all run on the device; the first set is the headline's.
+        metrics: What accuracy is measured in, the headline first; none for what goes with the labels.
+        references: The float model's outputs, by the names of model and set.
         setup: How to get boards ready.
         warnings: What is known to be doubtful before anything ran.
         failures: What could not be made on the host.
@@ -51,8 +52,9 @@ class ProfileRequest:
     plan: RunPlan = field(default_factory=RunPlan)
     threads: tuple[int, ...] = (1,)
     cpus: tuple[str, ...] = ("all",)
-    evaluation: EvalSet | None = None
-    references: tuple[tuple[str, Reference], ...] = ()
+    evaluations: tuple[EvalSet, ...] = ()
+    metrics: tuple[str, ...] = ()
+    references: tuple[tuple[tuple[str, str], Reference], ...] = ()
     setup: SetupOptions = field(default_factory=SetupOptions)
     warnings: tuple[Warning_, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -71,6 +73,10 @@ class ProfileRequest:
         plans = [replace(self.plan, threads=t, cpus=c) for t in self.threads for c in self.cpus]
         cells = tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
         return cells * 2 if self.control else cells
+
+    def reference(self, artifact: Artifact, evaluation: EvalSet) -> Reference | None:
+        """Return the float model's outputs on a set, or `None` where the model was given as `.tflite`."""
+        return dict(self.references).get((artifact.model, evaluation.name))
 
 
 def plan_on(request: ProfileRequest, plan: RunPlan, ns_per_instruction: int | None) -> RunPlan:

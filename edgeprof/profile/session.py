@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TypeVar
 
+from edgeprof.accuracy import Others, load_reference
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
-from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError
+from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError, UsageError
 from edgeprof.power import METRICS
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
@@ -151,7 +152,7 @@ class Session:
         """Do a step of a cell; a fault of its model or of its process ends this cell only."""
         try:
             return step()
-        except (DeviceError, ModelError) as exc:
+        except (DeviceError, ModelError, UsageError) as exc:
             cell.run = replace(cell.run, status="failed", failure=exc.message)
             self._store.save_run(cell.run)
             self.failures.append(Failure(self._device.name, cell.title(), exc))
@@ -277,16 +278,15 @@ class Session:
         self._store.save_run(cell.run)
 
     def _accuracy(self, board: Board, cell: LiveCell) -> None:
-        evaluation = self._request.evaluation
-        if evaluation is None:
+        request, artifact = self._request, cell.run.artifact
+        cell.run = replace(cell.run, evaluations=())  # after a cut of the link this begins anew
+        if not request.evaluations:
             cell.not_measured("top1_ratio", "no_evaluation_data")
-            return
-        name, what = self._device.name, f"{cell.title()}: accuracy"
-        references = dict(self._request.references)
-        evaluate(
-            board, cell, evaluation, references.get(cell.run.artifact.model),
-            lambda done, total: self._watch.progress(name, what, done, total),
-        )  # fmt: skip
+        for evaluation in request.evaluations:
+            what = f"{cell.title()}: accuracy" + (f" on {evaluation.name}" if len(request.evaluations) > 1 else "")
+            told = lambda done, total, what=what: self._watch.progress(self._device.name, what, done, total)  # noqa: E731
+            others = Others(load_reference(request.reference(artifact, evaluation)))
+            evaluate(board, cell, evaluation, others, request.metrics, told)
         self._store.save_run(cell.run)
 
     def _finish(self, board: Board, before: BoardFacts) -> None:

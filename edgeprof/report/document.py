@@ -16,6 +16,7 @@ from edgeprof.records import (
     RunResult,
     TensorSpec,
 )
+from edgeprof.report.accuracy import evaluation_items
 from edgeprof.report.ops import per_op_items
 from edgeprof.store import RunRow
 
@@ -58,6 +59,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         **per_op_items(run, raw=raw),
         "power": None if run.power is None else _power(run.power, raw=raw),
         "golden": None if run.golden is None else _fields(run.golden),
+        "evaluations": evaluation_items(run, raw=raw),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],
     }
     if raw:

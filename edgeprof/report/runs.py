@@ -12,6 +12,7 @@ from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import RunResult, State
+from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
@@ -49,6 +50,7 @@ def print_run(run: RunResult, *, as_json: bool) -> None:
     if run.launches:
         out.print(_launch_table(run))
     print_all(run)
+    print_evaluations(run)
     print_warnings([run])
 
 

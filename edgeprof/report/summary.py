@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from edgeprof import units
+from edgeprof.compare import fronts
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
+from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
 from edgeprof.report.document import comparison_item, document, run_item
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.text import console, plain, table, write
@@ -25,6 +27,10 @@ _WORDS = {
     "latency_ns": {"less": "faster", "more": "slower"},
     "guest_instructions": {"less": "fewer instructions", "more": "more instructions"},
 }
+_LESS_IS_BETTER = (
+    *("size", "latency (median)", "instructions (median)", "p90", "first inference"),
+    *("peak RSS", "energy", "power", "drop"),
+)
 _TEXT_COLUMNS = ("device", "model", "recipe")
 
 
@@ -40,6 +46,8 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
+            print_dominated(alike)
+        print_accuracy(shown)
         for found in outcome.comparisons:
             out.print(plain(verdict(found, shown)))
         for run in shown:
@@ -60,6 +68,24 @@ def taken(run: RunResult) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_unix_s))
     threads = f", {run.plan.threads} threads" if run.plan.threads > 1 else ""
     return f"{run.artifact.model} {run.artifact.recipe}{threads} on {run.device}, run {run.run_id} of {when}"
+
+
+def print_dominated(runs: Sequence[RunResult]) -> None:
+    """Print which cells are not worth having, beside which; nothing where there is none."""
+    for one in fronts(runs):
+        if one.dominated_by:
+            names = ", ".join(cell_name(other, runs) for other in one.dominated_by)
+            text = f"{cell_name(one.run, runs)} is dominated by {names}: worse in something, better in nothing measured"
+            console().print(plain(text))
+
+
+def print_accuracy(runs: Sequence[RunResult]) -> None:
+    """Print sets and outputs beyond the headline, each with its interval and what compression did to it."""
+    found = sets_table([(cell_name(run, runs), run) for run in runs])
+    if found is not None:
+        console().print(found)
+        if any(evaluation.scores for run in runs for evaluation in run.evaluations):
+            console().print(plain(SETS_NOTE))
 
 
 def _by_clock(runs: Sequence[RunResult]) -> list[list[RunResult]]:
@@ -122,22 +148,30 @@ def tables(runs: Sequence[RunResult], width: int) -> list[Table]:
     """Return one table with a line a cell, or where that is wider than `width` columns, tables with a column a cell."""
     rows = [_row(run) for run in runs]
     names = [name for name in rows[0] if any(row[name] for row in rows)]
-    wide = table(*names, right=tuple(name for name in names if name not in _TEXT_COLUMNS))
+    shown = {name: _heading(name, runs) for name in names}
+    wide = table(*shown.values(), right=tuple(shown[name] for name in names if name not in _TEXT_COLUMNS))
     for row in rows:
         wide.add_row(*(plain(row[name]) for name in names))
     out = console()
     if out.measure(wide, options=out.options.update(max_width=_UNBOUNDED)).maximum <= width:
         return [wide]
     beside = max(1, (width - _NAME_WIDTH) // _CELL_WIDTH)
-    return [_upright(names, rows[start : start + beside]) for start in range(0, len(rows), beside)]
+    return [_upright(shown, rows[start : start + beside]) for start in range(0, len(rows), beside)]
 
 
-def _upright(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Table:
+def _upright(names: dict[str, str], rows: Sequence[dict[str, str]]) -> Table:
     first, *rest = names
     upright = table(first, *(str(plain(row[first])) for row in rows))
     for name in rest:
-        upright.add_row(name, *(plain(row[name]) for row in rows))
+        upright.add_row(names[name], *(plain(row[name]) for row in rows))
     return upright
+
+
+def _heading(name: str, runs: Sequence[RunResult]) -> str:
+    """Return a column's heading: the figure, and which way is better."""
+    if name == "accuracy":
+        return accuracy_heading(runs)
+    return f"{name} ↓" if name in _LESS_IS_BETTER else name
 
 
 def _row(run: RunResult) -> dict[str, str]:
@@ -146,7 +180,7 @@ def _row(run: RunResult) -> dict[str, str]:
     name = run.plan.metric
     cost, peak = by_name[name, "median"], by_name["peak_rss_bytes", "median"]
     counted = run.plan.clock == CLOCK_INSTRUCTIONS
-    drop_points = None if run.accuracy is None else run.accuracy.drop_points
+    quality, drop = headline_texts(run)
     return {
         "device": run.device,
         "model": run.artifact.model,
@@ -160,8 +194,8 @@ def _row(run: RunResult) -> dict[str, str]:
         "peak RSS": "" if ("peak_rss_bytes", "not_asked") in run.not_measured else _short(peak),
         "energy": _energy(by_name["energy_per_inference_uj", "mean"], run),
         "power": _energy(by_name["power_mw", "mean"], run),
-        "top-1": "" if run.accuracy is None else units.percent(run.accuracy.top1_ratio),
-        "drop": "" if drop_points is None else units.points(drop_points),
+        "accuracy": quality,
+        "drop": drop,
     }
 
 
@@ -189,13 +223,14 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     count = "-".join(map(str, sorted({launches[0], launches[-1]})))
     pace = "back-to-back" if first.plan.rate_hz is None else f"{first.plan.rate_hz:g} Hz"
     turns = f"{pace}, in turns" if first.group else pace
-    accuracy = next((run.accuracy for run in runs if run.accuracy), None)
+    evaluated = next((run.evaluations[0] for run in runs if run.evaluations), None)
     where = f"{first.plan.accelerator.upper()} only, {turns}"
     if first.plan.clock == CLOCK_INSTRUCTIONS:
         where += "; guest instructions on a virtual board: no latency, and never compared with one"
     text = f"{count} launches each{_why_so_many(runs)}, {samples} runs; {', '.join(runtimes)}; {where}"
-    if accuracy:
-        text += f"; accuracy on {accuracy.n_samples} samples, run on the device"
+    if evaluated:
+        what = "accuracy" if evaluated.scores else "agreement"
+        text += f"; {what} on {evaluated.n_samples} samples of `{evaluated.data}`, run on the device"
     console().print(plain(text))
 
 

@@ -1,5 +1,6 @@
 """Samples to estimates: the only place where a statistic is computed."""
 
+from edgeprof.stats.accuracy import accuracy_estimates
 from edgeprof.stats.comparisons import (
     MARGIN_RATIO,
     Compared,
@@ -19,6 +20,7 @@ __all__ = [
     "Compared",
     "OpShare",
     "OpShares",
+    "accuracy_estimates",
     "compare",
     "compare_separate",
     "comparison",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeprof.stats.comparisons import LESS, MORE, Compared, welch
+from edgeprof.stats.proportions import Discordant
 
 # What stands exactly at its limit keeps it.
 _JUST_BELOW = -1e-12
+_POINTS = 100.0
 
 
 def against_limit(values: Sequence[float], limit: float, *, exact: bool = False) -> Compared:
@@ -81,37 +83,28 @@ class Share:
 class Drop:
     """A loss of accuracy against the float model on the same samples, in points, held against the most allowed.
 
-    Only the two shares are stored, not which samples each got right: the error is that of independent samples, which
-    is wider than the true one.
+    Attributes:
+        pairs: On how many samples only one of the two is right.
+        most_points: The most that may be lost.
     """
 
-    ratio: float
-    float_ratio: float
-    n: int
+    pairs: Discordant
     most_points: float
 
     @property
     def points(self) -> float:
         """Return the loss in percentage points."""
-        return (self.float_ratio - self.ratio) * 100
+        return self.pairs.share * _POINTS
 
     def leaning(self) -> str:
         """Return `less` where no more is lost than allowed."""
         return LESS if self.points <= self.most_points else MORE
 
     def risk(self) -> float:
-        """Return the two-sided normal chance of a loss so far from the limit."""
-        distance, error = abs(self.points - self.most_points), self._error()
-        if error == 0:
-            return 0.0
-        return math.erfc(distance / error / math.sqrt(2))
+        """Return the two-sided chance, by the paired score test, of a loss so far from the limit."""
+        return self.pairs.risk(min(self.most_points / _POINTS, 1.0))
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Return the interval of the loss, in points."""
-        from scipy.special import ndtri  # noqa: PLC0415
-
-        half = float(ndtri(1 - (1 - confidence) / 2)) * self._error()
-        return self.points - half, self.points + half
-
-    def _error(self) -> float:
-        return 100 * math.sqrt(sum(p * (1 - p) / self.n for p in (self.ratio, self.float_ratio)))
+        """Return the score interval of the loss, in points."""
+        low, high = self.pairs.interval(confidence)
+        return low * _POINTS, high * _POINTS

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from edgeprof.accuracy.evaluation import DEFAULT_NAME
 from edgeprof.compress import CompressRequest
 from edgeprof.devices import Device, find_device
 from edgeprof.errors import EdgeprofError
@@ -104,7 +105,8 @@ def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileReques
     )
     recipes = () if artifact.recipe is None else (artifact.recipe,)
     compression = CompressRequest(artifact.file, recipes, artifact.calibration, preprocessing=artifact.preprocessing)
-    return gather(Inputs((artifact.file,), artifact.evaluation, compression), request, watch.host)
+    evaluations = () if artifact.evaluation is None else ((DEFAULT_NAME, artifact.evaluation),)
+    return gather(Inputs((artifact.file,), evaluations, compression), request, watch.host)
 
 
 def _measured(

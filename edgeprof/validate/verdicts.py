@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgeprof.errors import EdgeprofError
-from edgeprof.records import Accuracy, RunResult
+from edgeprof.records import RunResult
 from edgeprof.stats import Compared, decide
 from edgeprof.stats.comparisons import Decidable
 from edgeprof.stats.limits import Drop, Share, against_base, against_limit
+from edgeprof.stats.paired import float_hits_lost
 from edgeprof.units import quantity
 from edgeprof.validate.baselines import Baseline
 from edgeprof.validate.figures import Missing, values
@@ -125,7 +126,7 @@ def gather_evidence(check: Check, run: RunResult | None, baselines: Sequence[Bas
         wrong = "the outputs differ from the host's: the board computes something else"
         return Evidence(replace(empty, verdict=FAIL, reason=wrong), None)
     if check.figure.key in ("top1", "drop"):
-        return _accuracy(empty, run.accuracy, dict(run.not_measured).get("top1_ratio", "not_reached"))
+        return _accuracy(empty, run)
     got = values(run, check.figure)
     if isinstance(got, Missing):
         return Evidence(replace(empty, reason=got.reason), None)
@@ -175,17 +176,22 @@ def _like(run: RunResult, baselines: Sequence[Baseline]) -> Baseline | None:
     return min(fitting, key=lambda base: len(base.differences(run)), default=None)
 
 
-def _accuracy(empty: Verdict, accuracy: Accuracy | None, reason: str) -> Evidence:
-    if accuracy is None:
-        return Evidence(replace(empty, reason=reason), None)
-    n, limit = accuracy.n_samples, empty.limit or 0.0
+def _accuracy(empty: Verdict, run: RunResult) -> Evidence:
+    evaluation = next(iter(run.evaluations), None)
+    if evaluation is None:
+        return Evidence(replace(empty, reason=dict(run.not_measured).get("top1_ratio", "not_reached")), None)
+    top1 = next((score for score in evaluation.scores if score.name == "top1_ratio"), None)
+    if top1 is None:
+        return Evidence(replace(empty, reason="no_classes: the labels are no class numbers"), None)
+    n, limit = evaluation.n_samples, empty.limit or 0.0
     if empty.check.figure.key == "top1":
-        share = Share(round(accuracy.top1_ratio * n), n, limit)
+        share = Share(round(top1.point * n), n, limit)
         low, high = share.interval(CONFIDENCE)
-        return Evidence(_filled(empty, (low, accuracy.top1_ratio, high), n), share)
-    if accuracy.float_top1_ratio is None:
+        return Evidence(_filled(empty, (low, top1.point, high), n), share)
+    pairs = float_hits_lost(top1)
+    if pairs is None:
         return Evidence(replace(empty, reason="no_float_model"), None)
-    drop = Drop(accuracy.top1_ratio, accuracy.float_top1_ratio, n, limit)
+    drop = Drop(pairs, limit)
     low, high = drop.interval(CONFIDENCE)
     return Evidence(_filled(empty, (low, drop.points, high), n), drop)
 

@@ -1,11 +1,12 @@
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgeprof.accuracy import EvalSet, check_fits, load_eval, load_reference
+from edgeprof.accuracy import EvalSet, check_fits, load_eval, load_reference, named_sets
 from edgeprof.errors import ModelError, UsageError
-from edgeprof.records import Reference, TensorSpec
+from edgeprof.records import Reference
 from tests.accuracy.conftest import FLOAT, INT8, artifact
 
 X = np.zeros((4, 2, 3), np.float32)
@@ -13,37 +14,50 @@ Y = np.array([0, 1, 2, 0])
 
 
 def evaluation(x=X, y=Y):
-    return EvalSet(x, y, "0" * 64)
+    return EvalSet(x, (("y", y),), "0" * 64)
 
 
 def test_a_set_is_its_samples_labels_and_hash(saved):
     path = saved(x=X, y=Y.astype(np.uint8))
 
-    found = load_eval(path)
+    found = load_eval(path, "clean")
 
-    assert found.x.shape == (4, 2, 3)
-    assert (found.y.dtype, found.y.tolist()) == (np.int64, [0, 1, 2, 0])
-    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.name, found.n, found.x.shape) == ("clean", 4, (4, 2, 3))
+    assert [(name, y.tolist()) for name, y in found.labels] == [("y", [0, 1, 2, 0])]
+    assert found.sha256 == found.pairing == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("y", [Y[:, None], np.eye(3)[Y], Y.astype(np.float32)])
-def test_labels_may_be_a_column_one_hot_or_floats(y, saved):
-    assert load_eval(saved(x=X, y=y)).y.tolist() == [0, 1, 2, 0]
+def test_samples_alone_are_a_set_without_labels(saved):
+    assert load_eval(saved(x=X)).labels == ()
+
+
+def test_sets_are_named_and_one_alone_needs_no_name(tmp_path):
+    odd = tmp_path / "a=b.npz"
+    odd.touch()
+
+    assert named_sets(["test.npz"]) == [("eval", Path("test.npz"))]
+    assert named_sets(["clean=a.npz", "night=b=c.npz"]) == [("clean", Path("a.npz")), ("night", Path("b=c.npz"))]
+    assert named_sets([str(odd)]) == [("eval", odd)]
+
+
+@pytest.mark.parametrize("texts", [["a.npz", "b.npz"], ["x=a.npz", "x=b.npz"], ["=a.npz"]])
+def test_two_sets_of_one_name_are_refused(texts):
+    with pytest.raises(UsageError, match="has the name of another set, or none") as caught:
+        named_sets(texts)
+
+    assert "--eval clean=a.npz --eval shifted=b.npz" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("arrays", "message", "hint"),
     [
-        ({"x": X}, "has no `y`, but `x`", "np.savez"),
-        ({"images": X, "labels": Y}, "has no `x` and no `y`, but `images`, `labels`", "np.savez"),
-        ({"x": X, "y": Y[:3]}, "has 4 samples but 3 labels", "one label a sample"),
+        ({"images": X, "labels": Y}, "has no `x`, but `images`, `labels`", "np.savez"),
+        ({"x": X, "y": Y[:3]}, "has 4 samples but 3 labels in `y`", "one label a sample"),
         ({"x": X[:0], "y": Y[:0]}, r"is empty: its shape is \(0, 2, 3\)", "at least one"),
         ({"x": X * np.nan, "y": Y}, "has 24 values that are NaN or infinite", "leave those"),
         ({"x": np.array(["a"] * 4), "y": Y}, "has dtype <U1, not numbers", "float32"),
         ({"x": X, "y": np.array(["a"] * 4)}, "are no labels: <U1", "class number"),
-        ({"x": X, "y": Y + 0.5}, "labels that are no class numbers", "count from 0"),
-        ({"x": X, "y": Y - 1}, "labels that are no class numbers", "count from 0"),
-        ({"x": X, "y": np.ones((4, 3))}, r"of shape \(4, 3\) is not one-hot", "class number"),
+        ({"x": X, "y": np.where(Y > 0, np.inf, 0)}, "labels that are NaN or infinite", "leave those"),
         ({"x": X, "y": np.array([{}] * 4)}, "holds Python objects", "np.savez"),
     ],
 )
@@ -70,11 +84,10 @@ def test_a_damaged_set_is_not_readable(content, tmp_path):
         load_eval(path)
 
 
-def test_an_array_without_labels_is_no_set(tmp_path):
+def test_an_array_alone_is_samples(tmp_path):
     np.save(tmp_path / "eval.npy", X)
 
-    with pytest.raises(UsageError, match="is one array, without labels"):
-        load_eval(tmp_path / "eval.npy")
+    assert load_eval(tmp_path / "eval.npy").n == 4
 
 
 @pytest.mark.parametrize("shape", [(4, 2, 3), (4, 6), (4, 2, 3, 1)])
@@ -90,20 +103,6 @@ def test_samples_of_another_shape_do_not_fit(shape):
     assert "counts samples" in caught.value.hint
 
 
-def test_a_label_beyond_the_outputs_does_not_fit():
-    with pytest.raises(ModelError, match=r"has a label 3, but model\.tflite gives 3 outputs") as caught:
-        check_fits(artifact(), evaluation(y=Y + 1))
-
-    assert "count from 0" in caught.value.hint
-
-
-def test_a_model_of_two_outputs_has_no_accuracy():
-    two = (TensorSpec("a", (1, 3), "float32"),) * 2
-
-    with pytest.raises(ModelError, match=r"model\.tflite has 2 outputs"):
-        check_fits(artifact(outputs=two), evaluation())
-
-
 def test_steps_of_int8_fit_a_tflite_that_the_user_brought():
     check_fits(artifact(inputs=(INT8,), recipe="as-is"), evaluation(X.astype(np.int8)))
 
@@ -117,8 +116,8 @@ def test_steps_of_int8_do_not_fit_where_their_scale_is_not_known(made):
 
 
 def test_a_reference_is_loaded_where_there_is_one(tmp_path):
-    np.save(tmp_path / "reference.npy", np.ones((4, 3), np.float32))
+    np.savez(tmp_path / "reference.npz", out0=np.ones((4, 3), np.float32), out1=np.zeros((4, 1), np.float32))
 
     assert load_reference(None) is None
     assert load_reference(Reference(None, "0")) is None
-    assert load_reference(Reference(tmp_path / "reference.npy", "0")).shape == (4, 3)
+    assert [part.shape for part in load_reference(Reference(tmp_path / "reference.npz", "0"))] == [(4, 3), (4, 1)]

@@ -15,7 +15,7 @@ BROUGHT = Artifact(Path("m.tflite"), "0" * 64, 8, "m", "as-is", (INT8,), (OUTPUT
 
 
 def samples(dtype):
-    return EvalSet(np.zeros((3, 4), dtype), np.zeros(3, np.int64), "0" * 64)
+    return EvalSet(np.zeros((3, 4), dtype), (("y", np.zeros(3, np.int64)),), "0" * 64)
 
 
 def test_int8_samples_fit_an_int8_file_that_the_user_brought():

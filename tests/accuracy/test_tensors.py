@@ -53,19 +53,19 @@ def test_integer_outputs_become_real_numbers():
     spec = TensorSpec("class", (1, 3), "int8", 1 / 256, -128)
     raw = np.array([[-128, 0, 127], [127, -128, -64]], np.int8).tobytes()
 
-    outputs = decode_outputs(artifact(outputs=(spec,)), raw, 2)
+    (outputs,) = decode_outputs(artifact(outputs=(spec,)), raw, 2)
 
     assert outputs.dtype == np.float32
     assert outputs.tolist() == [[0, 0.5, 255 / 256], [255 / 256, 0, 0.25]]
 
 
-def test_the_first_of_several_outputs_is_taken_from_each_sample():
+def test_several_outputs_are_taken_apart_sample_by_sample():
     outputs = (TensorSpec("class", (1, 2), "float32"), TensorSpec("box", (1, 3), "uint8"))
     samples = [np.array([i, i + 0.5], "<f4").tobytes() + bytes([9, 9, 9]) for i in range(4)]
 
     found = decode_outputs(artifact(outputs=outputs), b"".join(samples), 4)
 
-    assert found.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5], [3, 3.5]]
+    assert [part.tolist() for part in found] == [[[0, 0.5], [1, 1.5], [2, 2.5], [3, 3.5]], [[9, 9, 9]] * 4]
 
 
 def test_outputs_of_another_length_are_refused():

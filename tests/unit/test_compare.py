@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from edgeprof.compare import fronts, relate
-from edgeprof.compare.pareto import wilson
 from edgeprof.errors import UsageError
 from edgeprof.records import Accuracy, RawLaunch, StartUp
 from edgeprof.report.document import schema
 from edgeprof.report.matrix import matrix_document, print_matrix
 from edgeprof.stats import compare_separate
+from tests.unit.evaluations import evaluation, hits
 from tests.unit.test_reports import ARTIFACT, COUNTED, RUN
 
 
@@ -201,9 +201,33 @@ def test_runs_of_other_devices_do_not_push_one_another_off():
     assert [one.dominated_by for one in fronts([run("a"), run("b", 2e6, device="orin")])] == [(), ()]
 
 
-def test_wilson_gives_the_published_interval():
-    # L. D. Brown, T. T. Cai and A. DasGupta (2001), Statistical Science 16: 0 of 10 reaches to 0.278.
-    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+def test_accuracies_on_other_samples_say_nothing_of_one_another():
+    good = run("good", 5e5, evaluations=(evaluation(hits(450, 500)),))
+    bad = run("bad", 1e6, evaluations=(evaluation(hits(300, 500), pairing="cd" * 32),))
+    same = run("same", 1e6, evaluations=(evaluation(hits(300, 500)),))
+
+    ranked = {one.run.run_id: [other.run_id for other in one.dominated_by] for one in fronts([good, bad, same])}
+
+    assert ranked == {"good": [], "bad": [], "same": ["good"]}
+
+
+def test_accuracies_on_the_same_samples_are_told_apart_by_pairs():
+    base = hits(450, 500)
+    few_less = np.r_[np.zeros(9, int), np.ones(441, int), np.zeros(50, int)]
+    one, other = (run(name, 1e6, evaluations=(evaluation(own),)) for name, own in (("one", base), ("other", few_less)))
+
+    assert [len(found.dominated_by) for found in fronts([one, other])] == [0, 1]
+
+
+def test_runs_that_took_turns_are_told_apart_launch_by_launch():
+    # Launches differ by far more than the two do, but alike: alone the intervals overlap, in turns they do not.
+    fast, slow = (
+        run(name, group="g", launches=tuple(replace(launch(level * (1 + i % 3)), index=i) for i in range(8)))
+        for name, level in (("fast", 1_000_000), ("slow", 1_100_000))
+    )
+
+    assert [len(found.dominated_by) for found in fronts([fast, slow])] == [0, 1]
+    assert [len(found.dominated_by) for found in fronts([replace(fast, group=None), slow])] == [0, 0]
 
 
 def test_the_document_is_valid_by_the_shipped_schema():

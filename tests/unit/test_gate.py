@@ -11,11 +11,12 @@ import pytest
 
 from edgeprof import units
 from edgeprof.errors import UsageError
-from edgeprof.records import Accuracy, GoldenCheck, Memory
+from edgeprof.records import GoldenCheck, Memory
 from edgeprof.report.document import document, schema
 from edgeprof.report.gate import gate_document, markdown, print_gate
 from edgeprof.report.junit import junit, sarif
 from edgeprof.stats.limits import Drop, Share, against_base, against_limit
+from edgeprof.stats.proportions import Discordant
 from edgeprof.validate import (
     FAIL,
     INCONCLUSIVE,
@@ -31,6 +32,7 @@ from edgeprof.validate.figures import BY_KEY
 from edgeprof.validate.gate import final
 from edgeprof.validate.release import Check, Released
 from edgeprof.validate.verdicts import Verdict, gather_evidence, judge
+from tests.unit.evaluations import EVALUATED, evaluation, hits
 from tests.unit.test_compare import launches
 from tests.unit.test_reports import COUNTED, RUN
 
@@ -40,7 +42,8 @@ MEMORY = tuple(Memory(1, 1, (20 << 20) + i, 1) for i in range(3))
 
 
 def run(level: float = 1e6, **changes):
-    return replace(replace(RUN, launches=launches(level, 10), memory=MEMORY, warnings=()), **changes)
+    made = replace(RUN, launches=launches(level, 10), memory=MEMORY, warnings=(), evaluations=(EVALUATED,))
+    return replace(made, **changes)
 
 
 def check(key: str, limit: float | None = None, **more) -> Check:
@@ -83,7 +86,8 @@ def baseline(tmp_path):
         ("top1", 0.80, PASS),
         ("top1", 0.95, FAIL),
         ("top1", 0.89, INCONCLUSIVE),
-        ("drop", 20.0, PASS),
+        ("drop", 5.0, PASS),
+        ("drop", 0.5, INCONCLUSIVE),
     ],
 )
 def test_a_budget_passes_fails_or_stays_open_by_its_interval(key, limit, verdict):
@@ -103,8 +107,9 @@ def test_a_budget_passes_fails_or_stays_open_by_its_interval(key, limit, verdict
         ("instructions", run(), "clock_counts_time"),
         ("latency_p99", run(), "too_few_samples"),
         ("peak_rss", run(memory=()), "not_reached"),
-        ("top1", run(accuracy=None, not_measured=(("top1_ratio", "no_evaluation_data"),)), "no_evaluation_data"),
-        ("drop", run(accuracy=Accuracy(500, 0.9, None)), "no_float_model"),
+        ("top1", run(evaluations=(), not_measured=(("top1_ratio", "no_evaluation_data"),)), "no_evaluation_data"),
+        ("drop", run(evaluations=(evaluation(hits(450, 500)),)), "no_float_model"),
+        ("top1", run(evaluations=(replace(EVALUATED, scores=()),)), "no_classes: the labels are no class numbers"),
         ("latency", run(launches=()), "no_launches"),
         ("latency", run(status="failed"), "failed"),
         ("latency", None, "failed: no run"),
@@ -489,12 +494,14 @@ def test_a_share_is_held_by_the_exact_binomial():
     assert Share(10, 10, 0.5).interval(0.95)[1] == 1
 
 
-def test_a_drop_is_held_by_the_error_of_independent_samples():
-    drop = Drop(0.80, 0.90, 100, 5.0)
+def test_a_drop_is_held_by_the_samples_that_only_one_of_the_two_has_right():
+    drop = Drop(Discordant(15, 5, 100), 5.0)
 
     assert drop.points == pytest.approx(10)
-    assert drop.interval(0.95) == pytest.approx((10 - 1.96 * 5, 10 + 1.96 * 5), abs=1e-2)
+    assert drop.interval(0.95) == pytest.approx([100 * end for end in Discordant(15, 5, 100).interval(0.95)])
     assert drop.leaning() == "more"
+    assert 0.05 < drop.risk() < 0.5
+    assert Drop(Discordant(0, 0, 2000), 1.0).risk() < 1e-4
 
 
 def test_what_stands_exactly_at_its_limit_keeps_it():

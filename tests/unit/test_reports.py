@@ -29,8 +29,10 @@ from edgeprof.report import summary
 from edgeprof.report.document import document, row_item, run_item, schema
 from edgeprof.report.runs import print_run
 from edgeprof.report.text import plain
+from edgeprof.scores import Agreement
 from edgeprof.store import RunRow
 from edgeprof.warnings_ import CODES, warning
+from tests.unit.evaluations import EVALUATED, evaluation, hits
 
 ARTIFACT = Artifact(
     Path("m.tflite"),
@@ -72,6 +74,16 @@ OP_PROFILE = OpProfile(
     ),
     (1_500_000,) * 9,
 )
+SETS = (
+    replace(
+        EVALUATED,
+        agreements=(
+            Agreement("float_model", 500, 490, 0.5, 0.01, 30.0, 0.02),
+            Agreement("host", 500, None, 0, 0, None, None),
+        ),
+    ),
+    evaluation(hits(300, 500), hits(350, 500), data="night", pairing="cd" * 32, base="eval"),
+)
 COUNTED = replace(
     RUN,
     device="lab",
@@ -91,12 +103,53 @@ COUNTED = replace(
         replace(RUN, op_profile=OP_PROFILE),
         replace(COUNTED, op_profile=OP_PROFILE),
         replace(RUN, not_measured=(("ops", "no_profiler"),)),
+        replace(RUN, evaluations=SETS),
     ],
-    ids=["whole", "failed", "counted", "first launch", "per op", "counted per op", "without profiler"],
+    ids=["whole", "failed", "counted", "first launch", "per op", "counted per op", "without profiler", "evaluated"],
 )
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_run_is_valid_by_the_shipped_schema(run, raw):
     jsonschema.validate(json.loads(document("runs", [run_item(run, raw=raw)])), schema())
+
+
+def test_the_first_sets_figures_stand_among_the_runs_with_intervals_and_directions():
+    metrics = {m["name"]: m for m in run_item(replace(RUN, evaluations=SETS))["metrics"]}
+
+    top1, drop = metrics["top1_ratio"], metrics["drop_points"]
+    assert (top1["point"], top1["n_samples"], top1["better"]) == (0.884, 500, "higher")
+    assert top1["low"] < 0.884 < top1["high"]
+    assert (drop["point"], drop["better"]) == (pytest.approx(0.6), "lower")
+    assert drop["low"] < 0 < 0.6 < drop["high"]
+    assert metrics["latency_ns"]["better"] == "lower"
+    assert metrics["float_model_agreement_ratio"]["point"] == 0.98
+
+
+def test_a_second_set_says_what_the_shift_costs_and_compressions_part_of_it():
+    first, second = run_item(replace(RUN, evaluations=SETS))["evaluations"]
+
+    assert first["worse_than_first_set"] is None
+    assert second["worse_than_first_set"]["point"] == pytest.approx(28.4)
+    assert second["float_worse_than_first_set"]["point"] == pytest.approx(19)
+    assert second["worse_by_compression"]["point"] == pytest.approx(9.4)
+
+
+def test_the_summary_shows_every_set_where_there_are_several(capsys):
+    summary.print_outcome(Outcome((replace(RUN, evaluations=SETS),), ()), as_json=False)
+
+    out = capsys.readouterr().out
+    assert "88.4 % (85.3 … 90.9)" in out
+    assert "top-1 ↑" in out
+    assert "accuracy on 500 samples of `eval`" in out
+    assert "night" in out
+    assert "+9.4 pp" in out
+
+
+def test_a_run_in_full_names_the_agreement(capsys):
+    print_run(replace(RUN, evaluations=SETS), as_json=False)
+
+    out = capsys.readouterr().out
+    assert "agreement with the float model on 500 samples: 98.0 % the same highest output" in out
+    assert "signal to error without end: equal" in out
 
 
 def test_the_schema_refuses_a_figure_that_is_measured_and_not_measured():

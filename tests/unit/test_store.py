@@ -12,8 +12,22 @@ import pytest
 import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
-from edgeprof.records import Artifact, OpProfile, OpTime, RawLaunch, RunPlan, RunResult, StartUp, TensorSpec, Warning_
+from edgeprof.metrics import estimates
+from edgeprof.records import (
+    Accuracy,
+    Artifact,
+    OpProfile,
+    OpTime,
+    RawLaunch,
+    RunPlan,
+    RunResult,
+    StartUp,
+    TensorSpec,
+    Warning_,
+)
+from edgeprof.scores import Agreement
 from edgeprof.store import SCHEMA_VERSION, open_store
+from tests.unit.evaluations import EVALUATED
 
 ARTIFACT = Artifact(
     path=Path("m-int8.tflite"),
@@ -54,6 +68,24 @@ def test_time_by_operator_comes_back_with_every_run_of_it(store):
     store.save_run(run)
 
     assert store.load_run("0011aabb") == run
+
+
+def test_evaluations_come_back_with_every_sample(store):
+    run = replace(RUN, evaluations=(replace(EVALUATED, agreements=(Agreement("host", 5, 4, 0.5, 0.1, None, 0.2),)),))
+
+    store.save_run(run)
+
+    assert store.load_run("0011aabb") == run
+
+
+def test_a_run_that_an_older_edgeprof_stored_keeps_its_accuracy(store):
+    store.save_run(replace(RUN, accuracy=Accuracy(500, 0.9, None, 0.91, 1.0)))
+
+    found = store.load_run("0011aabb")
+
+    top1 = next(e for e in estimates(found) if e.name == "top1_ratio")
+    assert (top1.point, found.evaluations) == (0.9, ())
+    assert top1.low == pytest.approx(0.871, abs=1e-3)
 
 
 def test_a_shortened_name_is_enough_where_it_is_unique(store):

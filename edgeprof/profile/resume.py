@@ -30,15 +30,15 @@ class Earlier:
 
 def cell_key(request: ProfileRequest, device: Device, artifact: Artifact, plan: RunPlan) -> str:
     """Return the hash of all that a cell is: artifact, device, plan and data, and what is asked for besides."""
-    evaluation = request.evaluation
-    reference = dict(request.references).get(artifact.model)
+    references = [request.reference(artifact, evaluation) for evaluation in request.evaluations]
     whole = {
         "artifact": [artifact.sha256, artifact.model, artifact.recipe],
         "device": [device.name, device.url, device.runtime],
         "plan": asdict(plan),
         "launches": request.launches,
-        "data": None if evaluation is None else evaluation.sha256,
-        "reference": None if reference is None else reference.sha256,
+        "data": [[evaluation.name, evaluation.sha256] for evaluation in request.evaluations],
+        "metrics": request.metrics,
+        "references": [None if reference is None else reference.sha256 for reference in references],
         "runtime": request.setup.runtime,
         "asked": [request.per_op, request.energy, asdict(request.source), request.verdict_only, request.control],
     }

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from edgeprof.accuracy import EvalSet
 from edgeprof.devices import LOCAL
 from edgeprof.profile import ProfileRequest
 from edgeprof.profile.resume import cell_key, find_earlier
@@ -13,6 +15,7 @@ from tests.unit.test_store import ARTIFACT, RUN
 
 REQUEST = ProfileRequest((ARTIFACT,))
 PLAN = RunPlan()
+DATA = EvalSet(np.zeros((2, 4)), (), "cd" * 32)
 
 
 def test_the_same_cell_has_the_same_hash_wherever_its_file_lies():
@@ -29,12 +32,22 @@ def test_the_same_cell_has_the_same_hash_wherever_its_file_lies():
         (REQUEST, LOCAL, ARTIFACT, replace(PLAN, threads=2)),
         (replace(REQUEST, launches=3), LOCAL, ARTIFACT, PLAN),
         (replace(REQUEST, energy=False), LOCAL, ARTIFACT, PLAN),
-        (replace(REQUEST, references=((ARTIFACT.model, Reference(None, "ef")),)), LOCAL, ARTIFACT, PLAN),
+        (replace(REQUEST, evaluations=(DATA,)), LOCAL, ARTIFACT, PLAN),
+        (replace(REQUEST, metrics=("f1",)), LOCAL, ARTIFACT, PLAN),
     ],
-    ids=["artifact", "device", "plan", "launches", "energy", "data"],
+    ids=["artifact", "device", "plan", "launches", "energy", "data", "metric"],
 )
 def test_another_artifact_device_plan_or_data_is_another_cell(changed):
     assert cell_key(*changed) != cell_key(REQUEST, LOCAL, ARTIFACT, PLAN)
+
+
+def test_another_float_model_is_another_cell():
+    keys = [
+        cell_key(replace(REQUEST, evaluations=(DATA,), references=references), LOCAL, ARTIFACT, PLAN)
+        for references in ((), (((ARTIFACT.model, DATA.name), Reference(None, "ef")),))
+    ]
+
+    assert keys[0] != keys[1]
 
 
 def test_only_the_newest_session_is_gone_on_with_and_only_what_it_completed_counts(tmp_path):

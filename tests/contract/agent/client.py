@@ -46,6 +46,10 @@ class Board:
         for runtime in runtimes:
             (home / "runtimes" / runtime.folder).symlink_to(runtime.path)
 
+    def linux_agent(self, python: str) -> tuple[str, ...]:
+        """Return the command of the agent in Python, but for what it is to do."""
+        return (python, "-I", "-S", "-B", str(self.pyz))
+
     def model(self, model: Path | bytes) -> str:
         return self._push("models", model if isinstance(model, bytes) else model.read_bytes(), ".tflite")
 
@@ -61,7 +65,7 @@ class Board:
 class Agent:
     """The host's end of one running agent."""
 
-    def __init__(self, board: Board, python: str, runtime: str = "none") -> None:
+    def __init__(self, board: Board, command: tuple[str, ...], runtime: str = "none") -> None:
         self.home = board.home
         self.board = board
         self.runtime = runtime
@@ -70,9 +74,8 @@ class Agent:
         self._number = 0
         self._buffer = b""
         self._stderr = (board.home / f"stderr-{time.monotonic_ns()}.txt").open("w+b")
-        command = [python, "-I", "-S", "-B", str(board.pyz), "serve", str(board.home)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0
+            [*command, "serve", str(board.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0
         )
 
     @property

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgeprof import resources
-from edgeprof.errors import DeviceError, TransportError
-from edgeprof.remote import wheels
+from edgeprof.errors import DeviceError, TransportError, UsageError
+from edgeprof.remote import native, wheels
 from tests.contract.agent.client import Agent, Board, Runtime
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(7, 14))
@@ -71,18 +71,53 @@ def provision(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
     return take_out
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Agent]]:
-    """A function that starts an agent; each one is ended with the test."""
-    started: list[Agent] = []
+@pytest.fixture(scope="session")
+def native_program(cache_dir: Path) -> Path:
+    """The native agent for this machine, as the host compiles it for a board."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEPROF_CACHE_DIR", str(cache_dir))
+        try:
+            return native.native_agent(platform.machine(), print)
+        except (DeviceError, UsageError) as exc:
+            pytest.skip(f"no native agent here: {exc.message}")
 
-    def begin(board: Board, path: str = sys.executable, runtime: str = "none") -> Agent:
-        started.append(Agent(board, path, runtime))
+
+@pytest.fixture(params=["linux", "native"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two agents: the one in Python or the one in C. They speak one protocol."""
+    return request.param
+
+
+@pytest.fixture
+def started() -> Iterator[list[Agent]]:
+    """Agents that end with the test."""
+    agents: list[Agent] = []
+    yield agents
+    for agent in agents:
+        agent.dispose()
+
+
+@pytest.fixture
+def start(kind: str, started: list[Agent], request: pytest.FixtureRequest) -> Callable[..., Agent]:
+    """A function that starts an agent; each one is ended with the test."""
+    native_command = (str(request.getfixturevalue("native_program")),) if kind == "native" else None
+
+    def begin(board: Board, runtime: str = "none") -> Agent:
+        started.append(Agent(board, native_command or board.linux_agent(sys.executable), runtime))
         return started[-1]
 
-    yield begin
-    for agent in started:
-        agent.dispose()
+    return begin
+
+
+@pytest.fixture
+def start_python(started: list[Agent]) -> Callable[..., Agent]:
+    """A function that starts the agent in Python, under a Python of one's choice."""
+
+    def begin(board: Board, path: str, runtime: str = "none") -> Agent:
+        started.append(Agent(board, board.linux_agent(path), runtime))
+        return started[-1]
+
+    return begin
 
 
 @pytest.fixture
@@ -93,24 +128,29 @@ def board(tmp_path: Path, provision: Callable[[str, str], Runtime]) -> Board:
 
 @pytest.fixture
 def agent(board: Board, start: Callable[..., Agent], provision: Callable[[str, str], Runtime]) -> Agent:
-    """An agent that was greeted, with LiteRT."""
+    """An agent that was greeted, with LiteRT: of either kind."""
     begun = start(board, runtime=provision("litert", "3.11").folder)
     begun.hello()
     return begun
 
 
-@pytest.fixture(params=["litert", "tflite-runtime"])
+@pytest.fixture(params=["litert", "tflite-runtime", "native"])
 def either(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    start: Callable[..., Agent],
+    started: list[Agent],
     provision: Callable[[str, str], Runtime],
 ) -> Agent:
-    """An agent that was greeted, with either runtime."""
-    runtime = provision(request.param, "3.11")
-    begun = start(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
-    begun.hello()
-    return begun
+    """An agent that was greeted: in Python with either runtime, or in C with LiteRT."""
+    runtime = provision("litert" if request.param == "native" else request.param, "3.11")
+    board = Board(tmp_path / "home", (runtime,))
+    if request.param == "native":
+        command = (str(request.getfixturevalue("native_program")),)
+    else:
+        command = board.linux_agent(needed_python("3.11"))
+    started.append(Agent(board, command, runtime.folder))
+    started[-1].hello()
+    return started[-1]
 
 
 @pytest.fixture(scope="session")

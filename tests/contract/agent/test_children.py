@@ -228,7 +228,7 @@ def test_memory_that_ends_during_a_run_ends_the_child(agent: Agent, selftest: Pa
 
 
 def test_what_native_code_prints_never_reaches_the_protocol(
-    tmp_path: Path, start: Callable[..., Agent], provision: Callable[[str, str], Runtime], selftest: Path
+    tmp_path: Path, start_python: Callable[..., Agent], provision: Callable[[str, str], Runtime], selftest: Path
 ):
     quiet = provision("tflite-runtime", "3.11")
     loud = Runtime(quiet.folder, tmp_path / "loud")
@@ -236,7 +236,7 @@ def test_what_native_code_prints_never_reaches_the_protocol(
     package = loud.path / "tflite_runtime" / "__init__.py"
     noise = "import os\nos.write(1, b'{\"result\": {}}\\n')\nprint('{\"error\": {}}', flush=True)\n"
     package.write_text(noise + package.read_text())
-    agent = start(Board(tmp_path / "home", (loud,)), needed_python("3.11"), loud.folder)
+    agent = start_python(Board(tmp_path / "home", (loud,)), needed_python("3.11"), loud.folder)
     agent.hello()
 
     opened = agent.open(selftest)

@@ -60,9 +60,9 @@ def test_nodes_carry_the_number_and_name_of_the_file_s_operators(name: str, eith
     assert {event["kind"] for event in events} <= {"node", "kernel"}
 
 
-def test_without_a_delegate_every_operator_is_there_in_order(start: Callable[..., Agent], tmp_path: Path, provision):
+def test_without_a_delegate_every_operator_is_there_in_order(start_python: Callable[..., Agent], tmp_path: Path, provision):
     runtime = provision("tflite-runtime", "3.11")
-    agent = start(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
+    agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
     agent.hello()
 
     events = per_op(agent, MODELS / "int8.tflite").events
@@ -103,11 +103,11 @@ def test_a_count_out_of_range_is_a_bad_request(count: object, agent: Agent):
 
 
 def test_a_runtime_without_the_profiler_says_so(
-    tmp_path: Path, start: Callable[..., Agent], provision: Callable[[str, str], Runtime]
+    tmp_path: Path, start_python: Callable[..., Agent], provision: Callable[[str, str], Runtime]
 ):
     real = provision("tflite-runtime", "3.11")
     board = Board(tmp_path / "home", (Runtime("other", other_runtime(tmp_path / "other", real.path)),))
-    agent = start(board, needed_python("3.11"), "other")
+    agent = start_python(board, needed_python("3.11"), "other")
     agent.hello()
 
     refused = agent.refusal("open", **agent.opening(MODELS / "int8.tflite", per_op=True))
@@ -141,12 +141,12 @@ def test_every_python_profiles(
     version: str,
     name: str,
     tmp_path: Path,
-    start: Callable[..., Agent],
+    start_python: Callable[..., Agent],
     provision: Callable[[str, str], Runtime],
     selftest: Path,
 ):
     runtime = provision(name, version)
-    agent = start(Board(tmp_path / "home", (runtime,)), needed_python(version), runtime.folder)
+    agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python(version), runtime.folder)
     agent.hello()
 
     found = per_op(agent, selftest)

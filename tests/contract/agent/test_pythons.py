@@ -13,8 +13,8 @@ SAMPLE = struct.pack("<4f", 0.0, 1.0, -2.0, 0.5)
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_every_python_greets_and_says_which_it_is(version: str, tmp_path: Path, start: Callable[..., Agent]):
-    agent = start(Board(tmp_path / "home"), needed_python(version))
+def test_every_python_greets_and_says_which_it_is(version: str, tmp_path: Path, start_python: Callable[..., Agent]):
+    agent = start_python(Board(tmp_path / "home"), needed_python(version))
 
     said = agent.hello()
 
@@ -37,12 +37,12 @@ def test_every_python_runs_models(
     version: str,
     name: str,
     tmp_path: Path,
-    start: Callable[..., Agent],
+    start_python: Callable[..., Agent],
     provision: Callable[[str, str], Runtime],
     selftest: Path,
 ):
     runtime = provision(name, version)
-    agent = start(Board(tmp_path / "home", (runtime,)), needed_python(version), runtime.folder)
+    agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python(version), runtime.folder)
     agent.hello()
 
     opened = agent.open(selftest)

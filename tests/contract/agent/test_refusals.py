@@ -95,10 +95,10 @@ def test_a_runtime_that_is_not_what_we_know_fails(
 
 
 def test_tflite_runtime_of_another_version_fails(
-    tmp_path: Path, start: Callable[..., Agent], provision: Callable[[str, str], Runtime], selftest: Path
+    tmp_path: Path, start_python: Callable[..., Agent], provision: Callable[[str, str], Runtime], selftest: Path
 ):
     runtime = changed(tmp_path, provision("tflite-runtime", "3.11"), version="2.13.0")
-    agent = start(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
+    agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
     agent.hello()
 
     refused = agent.refusal("open", **agent.opening(selftest))

@@ -230,10 +230,10 @@ def test_runs_over_samples_do_not_change_what_is_timed(either: Agent):
 
 
 def test_a_trained_lstm_forgets_only_when_asked(
-    data: Path, tmp_path: Path, start: Callable[..., Agent], provision: Callable[[str, str], Runtime]
+    data: Path, tmp_path: Path, start_python: Callable[..., Agent], provision: Callable[[str, str], Runtime]
 ):
     runtime = provision("tflite-runtime", "3.11")
-    agent = start(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
+    agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
     agent.hello()
     child = agent.open(data / "models" / "tflm" / "trained_lstm.tflite")["child"]
     sample = struct.pack("<784f", *(index % 7 / 7 for index in range(784)))

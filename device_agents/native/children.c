@@ -52,6 +52,18 @@ static void become(const Spawn *how, int in, int out) {
     _exit(127);
 }
 
+/* Ends it with everything it started. */
+static void process_stop(Process *process) {
+    if (process->pid > 0) {
+        kill(process->pid, SIGKILL);
+        kill(-process->pid, SIGKILL);
+        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {}
+    }
+    if (process->to > 0) close(process->to);
+    if (process->from > 0) close(process->from);
+    process->pid = process->to = process->from = 0;
+}
+
 bool process_spawn(Process *process, const Spawn *how, Fault *fault) {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC)) return failed_by_system(fault, "no pipe");
@@ -64,7 +76,7 @@ bool process_spawn(Process *process, const Spawn *how, Fault *fault) {
     process->from = out[0];
     bool sound = process->pid > 0 || failed_by_system(fault, "no process");
     if (sound && how->pinned) sound = confined(process->pid, how->cores, fault);
-    if (!sound) process_end(process, true);
+    if (!sound) process_stop(process);
     return sound;
 }
 
@@ -78,13 +90,7 @@ void process_write(const Process *process, const Text *line) {
 }
 
 void process_end(Process *process, bool forget) {
-    if (process->pid > 0) {
-        kill(process->pid, SIGKILL);
-        kill(-process->pid, SIGKILL);
-        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {}
-    }
-    if (process->to > 0) close(process->to);
-    if (process->from > 0) close(process->from);
+    process_stop(process);
     if (forget && *process->launch) home_forget(process->launch);
     text_free(&process->lines);
     free(process->long_id);

@@ -93,6 +93,7 @@ static int removed(const char *path, const struct stat *found, int kind, struct 
 
 void home_forget(const char *launch) {
     char path[PATH_ROOM];
+    if (!is_name(launch, strlen(launch))) return; /* never the folder of all launches */
     home_launch_path(launch, path);
     nftw(path, removed, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -8,7 +8,7 @@
 
 #define XNNPACK_LINE "Created TensorFlow Lite XNNPACK delegate"
 #define SLACK_BYTES 128 /* XNNPACK reads up to 16 bytes past a tensor's end */
-#define MOST_BYTES (UINT64_C(1) << 40)
+#define MOST_BYTES (SIZE_MAX / 8)
 
 #define DEFINED(name, arguments) int(*lt_##name) arguments;
 LITERT_FUNCTIONS(DEFINED)

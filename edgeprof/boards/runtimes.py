@@ -49,12 +49,12 @@ class RuntimeChoice:
 
     Attributes:
         name: `litert` or `tflite-runtime`.
-        python: The board's Python to run it with: the first that fits.
+        python: The board's Python to run it with: the first that fits. `None`: it has none, and the native agent runs.
         reasons: Why this one, and what else it needs, for people.
     """
 
     name: str
-    python: Version
+    python: Version | None
     reasons: tuple[str, ...]
 
 
@@ -81,7 +81,9 @@ def choose_runtime(
     if wanted not in {None, LITERT, TFLITE_RUNTIME}:
         raise UsageError(f"unknown runtime: `{wanted}`", f"known runtimes: {LITERT}, {TFLITE_RUNTIME}")
     usable = [python for python in pythons if python >= AGENT_PYTHON]
-    _refuse_system(machine, libc, libc_version, pythons)
+    _refuse_system(machine, libc, libc_version)
+    if not usable:
+        return _without_python(machine, libc_version or (0, 0), pythons, wanted)
     fitting = {LITERT: usable, TFLITE_RUNTIME: [python for python in usable if python in TFLITE_PYTHONS]}
     against = {
         LITERT: _against_litert(machine, libc_version or (0, 0)),
@@ -120,7 +122,7 @@ def parse_version(text: str | None) -> Version | None:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
 
 
-def _refuse_system(machine: str, libc: str, version: Version | None, pythons: Sequence[Version]) -> None:
+def _refuse_system(machine: str, libc: str, version: Version | None) -> None:
     """Refuse a board on which no runtime can load, whatever is installed."""
     if architecture_of(machine) is None:
         raise DeviceError(f"no runtime for `{machine}`", "edgeprof has runtimes for aarch64, x86_64 and armv7l")
@@ -136,10 +138,16 @@ def _refuse_system(machine: str, libc: str, version: Version | None, pythons: Se
     if version < TFLITE_GLIBC:
         hint = f"use a system with glibc {_dotted(LITERT_GLIBC)} or newer: Debian 12, Ubuntu 22.04"
         raise DeviceError(f"the board's glibc {_dotted(version)} is too old for any runtime", hint)
-    if not any(python >= AGENT_PYTHON for python in pythons):
-        had = f"only Python {', '.join(map(_dotted, pythons))}" if pythons else "no Python 3"
-        why = f"the board has {had}, and the agent needs {_dotted(AGENT_PYTHON)} or newer"
-        raise DeviceError(why, f"install one of Python {_TFLITE_SPAN} there")
+
+
+def _without_python(machine: str, glibc: Version, pythons: Sequence[Version], wanted: str | None) -> RuntimeChoice:
+    """Return `litert`, which the native agent runs, or say why a board without a usable Python can run nothing."""
+    had = f"only Python {', '.join(map(_dotted, pythons))}" if pythons else "no Python 3"
+    against = _against_litert(machine, glibc) or ("`tflite-runtime` needs Python" if wanted == TFLITE_RUNTIME else "")
+    if not against:
+        return RuntimeChoice(LITERT, None, (*_reasons(LITERT, machine, ""), f"{had}: the native agent runs it"))
+    why = f"the board has {had}, and without one it would run `litert`; but {against}"
+    raise DeviceError(why, f"install one of Python {_TFLITE_SPAN} there")
 
 
 def _against_litert(machine: str, glibc: Version) -> str:

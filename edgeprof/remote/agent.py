@@ -238,7 +238,7 @@ class LinuxAgent:
         if hello.get("protocol") != PROTOCOL:
             raise DeviceError(f"the agent speaks protocol {hello.get('protocol')}, this host {PROTOCOL}")
         self.kept: tuple[str, ...] = tuple(hello.get("kept") or ())
-        self.python = str(hello.get("python"))
+        self.python: str | None = hello.get("python")
 
     def probe(self) -> dict[str, Any]:
         """See `Agent`."""

@@ -17,11 +17,12 @@ from edgeprof.remote.bootstrap import (
     Prepared,
     Say,
     SetupOptions,
-    agent_command,
     prepare,
-    serve_command,
 )
+from edgeprof.remote.oneshot import OneShotAgent, shell_probe
+from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_script
 from edgeprof.remote.stopping import StoppableTransport, Stopped
+from edgeprof.remote.survey import EVERY_PYTHON, survey, usable_pythons
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.files import pull_bytes, push, push_bytes
@@ -106,24 +107,28 @@ class Board:
         return f"{self.prepared.survey.home}/{name}"
 
     def _start_agent(self) -> LinuxAgent:
-        ready = self.prepared
-        return _started(self._transport, self.device, serve_command(ready.python, ready.agent_path, ready.survey.home))
+        return _started(self._transport, self.device, self.prepared.agent)
 
 
 def probe_board(device: Device, say: Say) -> dict[str, Any]:
-    """Ask a device what it is; it needs the agent for that, and no runtime.
+    """Ask a device what it is; it needs the agent or, without a Python, a shell script for that, and no runtime.
 
     Returns:
         What the protocol's section "Probe" lists.
 
     Raises:
         TransportError: It cannot be reached.
-        DeviceError: It has no usable Python, or another host holds it.
+        DeviceError: It has no POSIX shell, or another host holds it.
     """
     transport = _way(device)
     try:
-        command = agent_command(transport, _completed(device, SetupOptions()), say)
-        return _started(transport, device, command).probe()
+        options = _completed(device, SetupOptions())
+        found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
+        usable = usable_pythons(found)
+        if not usable:
+            script, _ = push_script(transport, found, say)
+            return shell_probe(transport, script, found.home)
+        return _started(transport, device, push_linux_agent(transport, found, usable[0][1], say)).probe()
     finally:
         transport.close()
 
@@ -153,8 +158,11 @@ def connect_board(
         raise
 
 
-def _started(transport: Transport, device: Device, command: tuple[str, ...]) -> LinuxAgent:
-    return LinuxAgent(Wire(transport.open(command), device.name), _owner())
+def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAgent:
+    wire = Wire(transport.open(agent.command), device.name)
+    if agent.script is None:
+        return LinuxAgent(wire, _owner())
+    return OneShotAgent(wire, _owner(), transport, agent.script, agent.home)
 
 
 def _way(device: Device, stop: threading.Event | None = None) -> Transport:
@@ -168,6 +176,7 @@ def _completed(device: Device, options: SetupOptions) -> SetupOptions:
         runtime=options.runtime or device.runtime,
         wheels=options.wheels,
         pythons=(sys.executable,) if device.url == "local:" else options.pythons,
+        native=options.native,
     )
 
 

@@ -1,13 +1,14 @@
 """Getting a bare board ready: agent and runtime pushed under their hashes. Done again, it pushes nothing."""
 
-from collections.abc import Callable, Sequence
+import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeprof.boards import choose_runtime
 from edgeprof.errors import DeviceError
-from edgeprof.remote.pyz import agent_archive
-from edgeprof.remote.survey import EVERY_PYTHON, OLDEST_PYTHON, USUAL_PYTHONS, Survey, survey
+from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_native_agent
+from edgeprof.remote.survey import EVERY_PYTHON, USUAL_PYTHONS, Survey, survey, usable_pythons
 from edgeprof.remote.wheels import LITERT, RuntimePackage, find_package, packed
 from edgeprof.transport import Transport
 from edgeprof.transport.files import push, push_bytes, run
@@ -40,12 +41,14 @@ class SetupOptions:
         runtime: `litert`, `tflite-runtime`, or `None` for whichever fits.
         wheels: Wheels given by hand, for hosts without a network.
         pythons: Pythons on the board to look at first.
+        native: Use the native agent though there is a Python.
     """
 
     home: str = DEFAULT_HOME
     runtime: str | None = None
     wheels: tuple[Path, ...] = ()
     pythons: tuple[str, ...] = USUAL_PYTHONS
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,13 @@ class Prepared:
 
     Attributes:
         survey: What it is.
-        python: The Python that runs the agent there.
-        agent_path: The agent's file there.
+        agent: The agent's files there.
         package: The runtime.
         pushed_bytes: What had to be sent; 0 when all was there.
     """
 
     survey: Survey
-    python: str
-    agent_path: str
+    agent: AgentFiles
     package: RuntimePackage
     pushed_bytes: int
 
@@ -80,34 +81,16 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
         DeviceError: The board cannot run any runtime, or has no room.
         LinkLost: The way is gone.
     """
-    found = survey(transport, options.home, options.pythons)
-    try:
-        python, package = _choose(found, options.runtime)
-    except DeviceError:  # another Python of the board may do
-        found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
-        python, package = _choose(found, options.runtime)
-    agent_path, agent_bytes = _push_agent(transport, found, say)
+    found, python, package = _choose(transport, options)
+    agent = push_linux_agent(transport, found, python, say) if python else push_native_agent(transport, found, say)
     archive = _packed_if_missing(found, package, options, say)
-    runtime_bytes = _push_runtime(transport, found, python, archive, package, sent)
-    return Prepared(found, python, agent_path, package, agent_bytes + runtime_bytes)
-
-
-def agent_command(transport: Transport, options: SetupOptions, say: Say) -> tuple[str, ...]:
-    """Push the agent alone, for boards that are only asked what they are; return the command that starts it.
-
-    Raises:
-        DeviceError: The board has no usable Python, or no room.
-        LinkLost: The way is gone.
-    """
-    found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
-    _, python = _usable(found)[0]
-    agent_path, _ = _push_agent(transport, found, say)
-    return serve_command(python, agent_path, found.home)
-
-
-def serve_command(python: str, agent_path: str, home: str) -> tuple[str, ...]:
-    """Return the command that starts an agent, as docs/agent-protocol.md has it."""
-    return (python, "-I", "-S", "-B", agent_path, "serve", home)
+    if archive is None:
+        runtime_bytes = 0
+    elif python:
+        runtime_bytes = _push_runtime(transport, found, python, archive, package, sent)
+    else:
+        runtime_bytes = _push_members(transport, found, archive, package, sent)
+    return Prepared(found, agent, package, agent.pushed_bytes + runtime_bytes)
 
 
 def _packed_if_missing(found: Survey, package: RuntimePackage, options: SetupOptions, say: Say) -> Path | None:
@@ -119,49 +102,58 @@ def _packed_if_missing(found: Survey, package: RuntimePackage, options: SetupOpt
     return archive
 
 
-def _choose(found: Survey, wanted: str | None) -> tuple[str, RuntimePackage]:
-    usable = _usable(found)
-    choice = choose_runtime(found.machine, found.libc, found.libc_version, [version for version, _ in usable], wanted)
+def _choose(transport: Transport, options: SetupOptions) -> tuple[Survey, str | None, RuntimePackage]:
+    """Look at the board; return what it is, the Python to use or `None`, and the runtime.
+
+    Its other Pythons are looked at only where the usual one does not do: each costs up to 0.1 s.
+    """
+    if options.native:
+        found = survey(transport, options.home, ())
+        return (found, *_fitting(found, options.runtime))
+    found = survey(transport, options.home, options.pythons)
+    try:
+        python, package = _fitting(found, options.runtime)
+    except DeviceError:
+        python = None
+    if python is None:
+        found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
+        python, package = _fitting(found, options.runtime)
+    return found, python, package
+
+
+def _fitting(found: Survey, wanted: str | None) -> tuple[str | None, RuntimePackage]:
+    usable = usable_pythons(found)
+    versions = [version for version, _ in usable or found.pythons]
+    choice = choose_runtime(found.machine, found.libc, found.libc_version, versions, wanted)
+    if choice.python is None:
+        return None, find_package(choice.name, found.machine, (0, 0))
     version, path = next(item for item in usable if choice.name == LITERT or item[0] == choice.python)
     return path, find_package(choice.name, found.machine, version)
 
 
-def _usable(found: Survey) -> list[tuple[tuple[int, int], str]]:
-    usable = [(version, path) for version, path in found.pythons if version >= OLDEST_PYTHON]
-    if not usable:
-        raise _no_python(found.pythons)
-    return usable
-
-
-def _no_python(pythons: Sequence[tuple[tuple[int, int], str]]) -> DeviceError:
-    oldest = ".".join(map(str, OLDEST_PYTHON))
-    hint = f"the agent needs Python {oldest} or newer there: `sudo apt install python3`"
-    if not pythons:
-        return DeviceError("the board has no Python 3", hint)
-    had = ", ".join(f"{major}.{minor}" for (major, minor), _ in pythons)
-    return DeviceError(f"the board's Python is too old: {had}", hint)
-
-
-def _push_agent(transport: Transport, found: Survey, say: Say) -> tuple[str, int]:
-    data, sha256 = agent_archive()
-    name = f"agents/{sha256}.pyz"
-    path = f"{found.home}/{name}"
-    if name in found.has:
-        return path, 0
-    say("pushing the agent")
-    return path, push_bytes(transport, data, path).bytes_sent
+def _push_members(
+    transport: Transport, found: Survey, archive: Path, package: RuntimePackage, sent: Bytes | None
+) -> int:
+    """Push a runtime file by file, its description last: a board without Python may have no `tar` or `gzip` either."""
+    total = 0
+    with tarfile.open(archive) as packed_:
+        members = sorted(packed_.getmembers(), key=lambda member: member.name == "runtime.json")
+        for member in members:
+            file = packed_.extractfile(member)
+            data = file.read() if file else b""
+            there = f"{found.home}/runtimes/{package.folder}/{member.name}"
+            total += push_bytes(transport, data, there, sent).bytes_sent
+    return total
 
 
 def _push_runtime(
     transport: Transport,
     found: Survey,
     python: str,
-    archive: Path | None,
+    archive: Path,
     package: RuntimePackage,
     sent: Bytes | None,
 ) -> int:
-    if archive is None:
-        return 0
     there = f"{found.home}/runtimes/{package.folder}.tar.gz"
     pushed = push(transport, archive, there, sent)
     done = run(transport, ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there, python), _UNPACK_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""The native agent, for boards without Python: compiled on the host from the sources in the package, once, into the cache.
+"""The native agent, for boards without Python: compiled on the host from the package's sources, once, into the cache.
 
 `zig cc` (the `ziglang` wheel, extra `native`) compiles for every architecture from any host, against the oldest glibc
 that is still about, without a sysroot. Why not carry compiled programs in the wheel: docs/native.md.
@@ -89,5 +89,7 @@ def _compile(triple: str, made: Path) -> None:
         if done.returncode != 0 or not built.is_file():
             lines = done.stderr.strip().splitlines() or ["it printed nothing"]
             why = next((line for line in lines if "error" in line), lines[-1])
-            raise UsageError(f"the native agent could not be compiled: {why}", "pip install --upgrade 'edgeprof[native]'")
+            raise UsageError(
+                f"the native agent could not be compiled: {why}", "pip install --upgrade 'edgeprof[native]'"
+            )
         built.replace(made)

@@ -20,7 +20,7 @@ class SelfTest:
 
     Attributes:
         home: Our folder on the board.
-        python: The Python that runs the agent.
+        python: The Python that runs the agent; `None`: the native agent, which needs none.
         runtime: What ran the model.
         empty_call_ns: The cost of timing a call that does nothing; `None` where the clock counts instructions.
         empty_call_instructions: The same on a virtual board whose clock counts them, else `None`.
@@ -28,7 +28,7 @@ class SelfTest:
     """
 
     home: str
-    python: str
+    python: str | None
     runtime: RuntimeInfo
     empty_call_ns: int | None
     empty_call_instructions: float | None

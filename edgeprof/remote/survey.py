@@ -24,6 +24,11 @@ echo "machine=$(uname -m)"
 echo "kernel=$(uname -s)"
 bits=$(getconf LONG_BIT 2>/dev/null) && echo "bits=$bits"
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) && echo "glibc=$glibc"
+# A board without getconf: glibc's own file, run as a program, says which it is; the shell's ELF header its bits.
+[ -n "$glibc" ] || for path in /lib/*/libc.so.6 /lib64/libc.so.6 /lib/libc.so.6 /usr/lib/libc.so.6; do
+  said=$("$path" 2>/dev/null | head -n 1) && [ -n "$said" ] && said=${said%.} && echo "glibc=glibc ${said##* }" && break
+done
+[ -n "$bits" ] || case $(od -An -tu1 -j4 -N1 /bin/sh 2>/dev/null) in *1) echo "bits=32" ;; *2) echo "bits=64" ;; esac
 [ -e /system/bin/linker64 ] && echo "libc=bionic"
 ls /lib/ld-musl-* >/dev/null 2>&1 && echo "libc=musl"
 names='s/^ID=/os_id=/p; s/^VERSION_ID=/os_version=/p; s/^PRETTY_NAME=/os=/p'
@@ -40,7 +45,7 @@ except (OSError, TypeError, ValueError): pass
 for name in $2; do
   path=$(command -v "$name" 2>/dev/null) && "$path" -I -S -c "$ask" "$path" 2>/dev/null
 done
-for path in "$home"/agents/*.pyz "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
+for path in "$home"/agents/* "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
   [ -f "$path" ] && echo "has=${path#"$home"/}"
 done
 exit 0
@@ -97,6 +102,11 @@ def survey(transport: Transport, home: str, pythons: Sequence[str] = USUAL_PYTHO
     if "problem" in values:
         raise DeviceError(values["problem"], "give a folder with room that you may write: `--home /data/edgeprof`")
     return _parsed(values, pairs)
+
+
+def usable_pythons(found: Survey) -> list[tuple[tuple[int, int], str]]:
+    """Return the Pythons that can run the agent, as pairs of version and path, the preferred first."""
+    return [(version, path) for version, path in found.pythons if version >= OLDEST_PYTHON]
 
 
 def _parsed(values: dict[str, str], pairs: list[list[str]]) -> Survey:

@@ -90,7 +90,7 @@ def print_setup(device: Device, result: "SelfTest", *, as_json: bool) -> None:
     found = table("device", device.name)
     found.add_row("pushed", pushed)
     found.add_row("folder", plain(result.home))
-    found.add_row("agent's Python", plain(result.python))
+    found.add_row("agent's Python", plain(result.python or "none: the native agent"))
     found.add_row(
         "runtime",
         plain(f"{result.runtime.name} {result.runtime.version}, delegate {result.runtime.delegate}"),

@@ -67,11 +67,27 @@ def test_both_runtimes_agree_on_one_board(add, cli, tflite, few):
     assert abs(top1[0] - top1[1]) <= 0.02
 
 
-def test_a_board_without_python_is_told_so_with_a_next_step(add, cli, tflite):
+def test_the_main_job_works_on_a_board_without_python(add, cli, tflite, few):
+    """Neither Python nor gzip nor getconf: the native agent, and a shell script that says what the board is."""
     add("no-python")
 
-    done = cli("profile", tflite["int8"], "-d", "board")
+    setup = cli("device", "setup", "board", "--json", timeout=300).json()["items"][0]
+    again = cli("device", "setup", "board", "--json", timeout=300).json()["items"][0]
+    probe = cli("device", "probe", "board", "--json").json()["items"][0]["probe"]
+    runs = profiled(cli, few, tflite["fp32"], tflite["int8"], "--per-op")
 
-    assert done.code == 1
-    assert "error: the board has no Python 3" in done.err
-    assert "`sudo apt install python3`" in done.err
+    assert (setup["python"], setup["runtime"]["name"]) == (None, "litert")
+    assert setup["pushed_bytes"] > 5_000_000
+    assert again["pushed_bytes"] == 0
+    assert (probe["machine"], probe["libc"], probe["libc_version"]) == ("aarch64", "glibc", "2.36")
+    assert probe["lab"]["board"] == "no-python"
+    assert len(runs) == 2
+    for run in runs:
+        check(run, "litert")
+        assert run["golden"]["passed"]
+        assert run["environment"]["virtual_board"] == "no-python"
+        assert run["environment"]["cores"] == "2 x cortex-a72"
+        assert "python" not in run["environment"]
+    kept = cli("run", "show", runs[0]["run_id"], "--json").json()["items"][0]
+    assert all(value > 0 for launch in kept["launches"] for value in launch["start_up"].values())
+    assert kept["per_op"]["events"]

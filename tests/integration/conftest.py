@@ -12,7 +12,7 @@ from tests.sshd import SSHD, Sshd, start_sshd
 
 TOOLS = (
     "sh", "bash", "cat", "mkdir", "uname", "getconf", "sed", "df", "awk", "mv", "rm", "wc", "tr", "cut", "head", "ls", "dirname",
-    "sha256sum", "gzip", "tar", "printf", "env", "readlink",
+    "sha256sum", "chmod", "od", "gzip", "tar", "printf", "env", "readlink",
 )  # fmt: skip
 
 

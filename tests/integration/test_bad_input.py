@@ -213,15 +213,27 @@ def test_a_board_whose_key_has_changed_is_refused(cli, board, tmp_path):
     assert_refused(done, 1, board.sshd.fingerprint, "hint: ")
 
 
-def test_a_board_without_python_says_what_is_needed(cli, bare_board):
+def test_a_board_without_python_that_litert_does_not_fit_says_what_is_needed(cli, bare_board):
+    bare_board.install("getconf", 'case $1 in GNU_LIBC_VERSION) echo "glibc 2.31";; *) echo 64;; esac')
     cli("device", "add", "board", bare_board.url, "--host-key", bare_board.sshd.fingerprint)
 
     done = cli("device", "setup", "board")
 
-    assert_refused(done, 1, "error: the board has no Python 3", "the agent needs Python 3.7 or newer there")
+    words = "error: the board has no Python 3, and without one it would run `litert`; but `litert` needs glibc 2.34"
+    assert_refused(done, 1, words, "install one of Python 3.8 to 3.11 there")
 
 
-def test_a_board_with_too_old_a_python_says_which_it_has(cli, bare_board):
+def test_a_board_without_python_needs_the_compiler_here_and_is_told_so(cli, bare_board, tmp_path):
+    """Where the extra `native` is not installed: a module that cannot be found is shown the host's Python."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ziglang'] = None\n")
+    cli("device", "add", "board", bare_board.url, "--host-key", bare_board.sshd.fingerprint)
+
+    done = cli("device", "setup", "board", PYTHONPATH=str(tmp_path), EDGEPROF_CACHE_DIR=str(tmp_path / "cache"))
+
+    assert_refused(done, 2, "error: boards without Python need the native agent", "pip install 'edgeprof[native]'")
+
+
+def test_a_board_with_too_old_a_python_is_run_by_the_native_agent(cli, bare_board):
     old = old_python()
     if old is None:
         pytest.skip("no Python 3.6 on this machine")
@@ -230,7 +242,8 @@ def test_a_board_with_too_old_a_python_says_which_it_has(cli, bare_board):
 
     done = cli("device", "setup", "board")
 
-    assert_refused(done, 1, "error: the board's Python is too old: 3.6", "the agent needs Python 3.7 or newer there")
+    assert done.code == 0, done.err
+    assert "none: the native agent" in done.out
 
 
 def test_a_board_with_too_old_a_c_library_says_which_it_has(cli, board):

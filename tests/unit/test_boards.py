@@ -379,15 +379,17 @@ def test_a_wanted_runtime_is_taken_although_the_other_fits_too():
             "glibc",
             (2, 27),
             [(3, 6)],
-            "the board has only Python 3.6, and the agent needs 3.7 or newer",
+            "the board has only Python 3.6, and without one it would run `litert`; "
+            "but `litert` needs glibc 2.34, the board has 2.27",
             "install one of Python 3.8 to 3.11 there",
         ),
         (
-            "aarch64",
+            "armv7l",
             "glibc",
             (2, 36),
             [],
-            "the board has no Python 3, and the agent needs 3.7 or newer",
+            "the board has no Python 3, and without one it would run `litert`; "
+            "but `litert` does not exist for 32-bit Arm",
             "install one of Python 3.8 to 3.11 there",
         ),
         (
@@ -448,3 +450,16 @@ def test_the_documentation_shows_every_target_and_every_known_system():
     assert all(f"`{target.name}`" in text for target in all_targets())
     for title, python, glibc, _ in RELEASES.values():
         assert f"| {title} | {python[0]}.{python[1]} | {glibc[0]}.{glibc[1]} |" in text
+
+
+@pytest.mark.parametrize("pythons", [[], [(3, 6)]])
+def test_a_board_without_a_usable_python_runs_litert_by_the_native_agent(pythons):
+    choice = choose_runtime("aarch64", "glibc", (2, 36), pythons)
+
+    assert (choice.name, choice.python) == ("litert", None)
+    assert choice.reasons[-1].endswith("the native agent runs it")
+
+
+def test_without_python_there_is_no_tflite_runtime():
+    with pytest.raises(DeviceError, match="`tflite-runtime` needs Python"):
+        choose_runtime("aarch64", "glibc", (2, 36), [], "tflite-runtime")

@@ -75,7 +75,11 @@ class Agent:
         self._buffer = b""
         self._stderr = (board.home / f"stderr-{time.monotonic_ns()}.txt").open("w+b")
         self.process = subprocess.Popen(
-            [*command, "serve", str(board.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0
+            [*command, "serve", str(board.home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
         )
 
     @property

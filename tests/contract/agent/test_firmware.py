@@ -32,11 +32,11 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, start: Callable[..., Agent]) -> Callable[..., Agent]:
+def asked(tmp_path: Path, start_python: Callable[..., Agent]) -> Callable[..., Agent]:
     """Start and greet an agent that has no runtime."""
 
     def begin(python: str = sys.executable) -> Agent:
-        agent = start(Board(tmp_path / "home"), python)
+        agent = start_python(Board(tmp_path / "home"), python)
         agent.hello()
         return agent
 

@@ -60,7 +60,9 @@ def test_nodes_carry_the_number_and_name_of_the_file_s_operators(name: str, eith
     assert {event["kind"] for event in events} <= {"node", "kernel"}
 
 
-def test_without_a_delegate_every_operator_is_there_in_order(start_python: Callable[..., Agent], tmp_path: Path, provision):
+def test_without_a_delegate_every_operator_is_there_in_order(
+    start_python: Callable[..., Agent], tmp_path: Path, provision
+):
     runtime = provision("tflite-runtime", "3.11")
     agent = start_python(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
     agent.hello()

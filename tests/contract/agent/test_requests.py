@@ -1,11 +1,13 @@
 """Whatever a host may send: the answer is one of the protocol's errors, never a fault of the agent."""
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.contract.agent.client import Agent
+from tests.contract.agent.client import Agent, Board
 
 WRONG = [None, True, -1, 0.5, "1", "", [], [1], {}, {"a": 1}, 10**30, float("nan"), float("inf")]
 SHA = "0" * 64
@@ -49,7 +51,7 @@ def test_an_unknown_method_is_named(agent: Agent, method: object):
     refused = agent.refusal_of(7)
 
     assert refused.code == "unknown_method"
-    assert repr(method) in refused.message
+    assert repr(method) in refused.message or json.dumps(method) in refused.message
 
 
 @pytest.mark.parametrize("end", [b"\n", b" and more\n"])
@@ -195,7 +197,11 @@ def test_a_child_that_is_not_open_is_named(agent: Agent, method: str):
     assert "41" in refused.message
 
 
-def test_probe_says_null_where_the_board_says_nothing(agent: Agent):
+def test_probe_says_null_where_the_board_says_nothing(board: Board, start_python: Callable[..., Agent]):
+    """The native agent leaves this to a shell script: tests/contract/oneshot."""
+    agent = start_python(board, sys.executable)
+    agent.hello()
+
     probe = agent.call("probe")
 
     assert set(probe) == {

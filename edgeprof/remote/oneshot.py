@@ -1,0 +1,188 @@
+"""The agent of boards without Python: a native program speaks the protocol, a shell script says what the board is."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgeprof.errors import DeviceError
+from edgeprof.remote.agent import LinuxAgent
+from edgeprof.remote.wire import Wire
+from edgeprof.transport import Transport
+from edgeprof.transport.files import run
+
+_TIMEOUT_S = 60.0
+_KIB = 1024
+_NUMBERED = re.compile(r"(\w+)\.(\d+)\.(.+)")
+
+Said = Sequence[tuple[str, str]]
+
+
+class OneShotAgent(LinuxAgent):
+    """See `Agent`; `probe` is a run of `agent.sh`."""
+
+    def __init__(self, wire: Wire, owner: str, transport: Transport, script: str, home: str) -> None:
+        super().__init__(wire, owner)
+        self._transport = transport
+        self._script = script
+        self._home = home
+
+    def probe(self) -> dict[str, Any]:
+        """See `Agent`."""
+        return shell_probe(self._transport, self._script, self._home)
+
+
+def shell_probe(transport: Transport, script: str, home: str) -> dict[str, Any]:
+    """Ask a board what it is by `agent.sh` alone.
+
+    Args:
+        transport: The way to it.
+        script: Where `agent.sh` lies there.
+        home: Our folder there.
+
+    Returns:
+        What docs/agent-protocol.md, "Probe", lists.
+
+    Raises:
+        DeviceError: The script did not run.
+        LinkLost: The way is gone.
+    """
+    try:
+        done = run(transport, ("sh", script, "probe", f"home={home}"), _TIMEOUT_S)
+    except TimeoutError as exc:
+        raise DeviceError("the board did not say what it is in time", "is it busy? `uptime` there tells") from exc
+    if done.returncode != 0:
+        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise DeviceError(f"the board could not be asked what it is: {words}", "does `sh` work there?")
+    return parse_probe(done.stdout.decode(errors="replace"))
+
+
+def parse_probe(text: str) -> dict[str, Any]:
+    """Return what `agent.sh probe` printed as docs/agent-protocol.md, "Probe", has it; what was not said is null."""
+    said = [(key, value) for key, equals, value in (line.partition("=") for line in text.splitlines()) if equals]
+    one = dict(said)
+    features = one.get("cpu_features")
+    return {
+        "machine": one.get("machine"),
+        "kernel": one.get("kernel"),
+        "pointer_bits": None,
+        "os": {key[3:]: value for key, value in said if key.startswith("os.")} or None,
+        "libc": one.get("libc", "unknown"),
+        "libc_version": one.get("libc_version"),
+        "python": None,
+        "model": one.get("model"),
+        "compatible": [value for key, value in said if key == "compatible"] or None,
+        "board_id": hashlib.sha256(one["serial"].encode()).hexdigest()[:16] if "serial" in one else None,
+        "cpus": [_cpu(entry) for entry in _numbered(said, "cpu") if "index" in entry],
+        "memory_total_bytes": _bytes(one, "memory_total_kib"),
+        "memory_available_bytes": _bytes(one, "memory_available_kib"),
+        "disk_free_bytes": _bytes(one, "disk_free_kib"),
+        "thermal_zones": [_zone(entry) for entry in _numbered(said, "zone")],
+        "power_sensors": [_sensor(said, *sensor) for sensor in _sensors(said)],
+        "throttled": None,
+        "power_mode": None,
+        "uptime_s": _real(one, "uptime_s"),
+        "load_1min": _real(one, "load_1min"),
+        "virtualization": _virtualization(said, one),
+        "cpu_features": features.split() if features else None,
+        "lab": _lab(one),
+    }
+
+
+def _numbered(said: Said, what: str) -> list[dict[str, str]]:
+    """Return the entries `what.N.key=value`, each as its keys and values, by their numbers."""
+    found: dict[int, dict[str, str]] = {}
+    for key, value in said:
+        match = _NUMBERED.fullmatch(key)
+        if match and match[1] == what:
+            found.setdefault(int(match[2]), {})[match[3]] = value
+    return [found[number] for number in sorted(found)]
+
+
+def _whole(entry: Mapping[str, str], key: str) -> int | None:
+    try:
+        return int(entry[key])
+    except (KeyError, ValueError):
+        return None
+
+
+def _real(entry: Mapping[str, str], key: str) -> float | None:
+    try:
+        return float(entry[key])
+    except (KeyError, ValueError):
+        return None
+
+
+def _bytes(entry: Mapping[str, str], key: str) -> int | None:
+    kib = _whole(entry, key)
+    return None if kib is None else kib * _KIB
+
+
+def _cpu(entry: Mapping[str, str]) -> dict[str, Any]:
+    online = _whole(entry, "online")
+    return {
+        "index": int(entry["index"]),
+        "part": entry.get("part"),
+        "implementer": entry.get("implementer"),
+        "model_name": entry.get("model_name"),
+        "max_khz": _whole(entry, "max_khz"),
+        "capacity": _whole(entry, "capacity"),
+        "governor": entry.get("governor"),
+        "online": True if online is None else bool(online),
+    }
+
+
+def _zone(entry: Mapping[str, str]) -> dict[str, Any]:
+    return {"type": entry.get("type"), "temp_mc": _whole(entry, "temp_mc")}
+
+
+def _sensors(said: Said) -> list[tuple[str, int]]:
+    """Return chips, then counters, each by number: the order in which the native agent's sampler counts rails."""
+    matches = [_NUMBERED.fullmatch(key) for key, _ in said]
+    found = {(match[1], int(match[2])) for match in matches if match and match[1] in {"sensor", "counter"}}
+    return sorted(found, key=lambda place: (place[0] != "sensor", place[1]))
+
+
+def _sensor(said: Said, what: str, number: int) -> dict[str, Any]:
+    prefix = f"{what}.{number}."
+    mine = [(key.removeprefix(prefix), value) for key, value in said if key.startswith(prefix)]
+    one = dict(mine)
+    numbers = sorted({int(match[2]) for match in (_NUMBERED.fullmatch(key) for key, _ in mine) if match})
+    return {
+        "driver": one.get("driver"),
+        "path": one.get("path"),
+        "rails": [_rail(mine, f"rail.{index}.") for index in numbers],
+        "readable": "unreadable" not in one,
+        "update_interval_ms": _whole(one, "update_interval_ms"),
+    }
+
+
+def _rail(said: Said, prefix: str) -> dict[str, Any]:
+    one = dict(said)
+    return {
+        "label": one.get(f"{prefix}label"),
+        "kind": one.get(f"{prefix}kind"),
+        "files": [value for key, value in said if key == f"{prefix}file"],
+        "wraps_at": _whole(one, f"{prefix}wraps_at"),
+    }
+
+
+def _virtualization(said: Said, one: Mapping[str, str]) -> str | None:
+    signs = [value for key, value in said if key == "sign"]
+    if signs:
+        return "proot" if "proot" in signs else "container"
+    if "lab.edgeprof.board" in one or ("compatible", "linux,dummy-virt") in said:
+        return "qemu"
+    if "hypervisor" in one:
+        return one["hypervisor"]
+    return "hypervisor" if "hypervisor" in one.get("cpu_features", "").split() else None
+
+
+def _lab(one: Mapping[str, str]) -> dict[str, Any] | None:
+    if "lab.edgeprof.board" not in one:
+        return None
+    return {
+        "board": one["lab.edgeprof.board"],
+        "ns_per_instruction": _whole(one, "lab.edgeprof.ns_per_instruction"),
+        "invented": [name for name in one.get("lab.edgeprof.invented", "").split(",") if name],
+    }

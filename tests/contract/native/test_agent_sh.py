@@ -1,0 +1,141 @@
+"""`agent.sh` in every shell that a board may have."""
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgeprof import resources
+from edgeprof.boards import parse_facts
+from edgeprof.remote.oneshot import parse_probe
+from tests.contract.agent.client import Agent, Board, Runtime
+
+SHELLS = (("dash",), ("busybox", "sh"), ("mksh",), ("toybox", "sh"), ("bash", "--posix"))
+SCRIPT = resources.folder("device_agents") / "oneshot" / "agent.sh"
+# What passes between two looks.
+MOVES = ("uptime_s", "load_1min", "memory_available_bytes", "disk_free_bytes", "thermal_zones")
+# What only a program in Python, or of the board's own, says.
+SILENT = ("python", "pointer_bits", "throttled", "power_mode")
+
+
+@pytest.fixture(params=SHELLS, ids=[" ".join(shell) for shell in SHELLS])
+def shell(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess]:
+    """A function that runs the script in one of the shells."""
+    path = shutil.which(request.param[0])
+    works = path and subprocess.run([path, *request.param[1:], "-c", "exit 7"], capture_output=True, check=False)
+    if not works or works.returncode != 7:
+        pytest.skip(f"no {' '.join(request.param)} here")
+
+    def run(*args: object, **env: str) -> subprocess.CompletedProcess:
+        command = [path, *request.param[1:], str(SCRIPT), *map(str, args)]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+def test_shellcheck_finds_nothing():
+    if shutil.which("shellcheck") is None:
+        pytest.skip("no shellcheck here")
+
+    done = subprocess.run(["shellcheck", "-s", "sh", str(SCRIPT)], capture_output=True, text=True, check=False)
+
+    assert done.stdout == ""
+
+
+def test_the_probe_says_what_the_agent_in_python_says(shell, tmp_path: Path):
+    board = Board(tmp_path / "home")
+    agent = Agent(board, board.linux_agent(sys.executable))
+    try:
+        agent.hello()
+        theirs = agent.call("probe")
+    finally:
+        agent.dispose()
+
+    done = shell("probe", f"home={board.home}")
+    ours = parse_probe(done.stdout)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(ours) == set(theirs)
+    for name in set(theirs) - set(MOVES) - set(SILENT):
+        assert ours[name] == theirs[name], name
+    assert [zone["type"] for zone in ours["thermal_zones"]] == [zone["type"] for zone in theirs["thermal_zones"]]
+    assert all(ours[name] is None for name in SILENT)
+    for name in ("memory_available_bytes", "disk_free_bytes"):
+        assert 0.5 < ours[name] / theirs[name] < 2
+    assert parse_facts(ours).cpus == parse_facts(theirs).cpus
+
+
+def test_without_getconf_glibc_says_itself_which_it_is(shell, tmp_path: Path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("uname", "df", "tr", "cat", "ls", "printf"):
+        (programs / name).symlink_to(shutil.which(name))
+
+    with_, without = shell("probe"), shell("probe", PATH=str(programs))
+
+    assert parse_probe(without.stdout)["libc_version"] == parse_probe(with_.stdout)["libc_version"] is not None
+
+
+def test_samples_are_lines_of_whole_numbers(shell):
+    done = shell("sample", "count=2", "interval_s=1")
+
+    lines = [line.partition("=")[::2] for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [key for key, _ in lines].count("uptime_s") == 2
+    assert all(re.fullmatch(r"[0-9. -]+", value) for _, value in lines)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "usage: "),
+        (("dance",), "usage: "),
+        (("probe", "home"), "give options as key=value, not home"),
+        (("probe", "house=1"), "unknown option house"),
+        (("sample", "count=0"), "`count` must be a whole number above 0, not 0"),
+        (("sample", "count=-1"), "`count` must be"),
+        (("sample", "interval_s=1;echo"), "`interval_s` must be"),
+        (("sample", "count=99999999999999999999"), "`count` must be"),
+        (("serve", "home=/tmp"), "give runner=PROGRAM"),
+        (("run", "runner=/no/where", "model=x"), "give runner=PROGRAM"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(shell, args: tuple, words: str):
+    done = shell(*args)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_it_runs_a_model_by_the_native_agent(
+    shell, native_program: Path, provision: Callable[[str, str], Runtime], selftest: Path, tmp_path: Path
+):
+    runtime = provision("litert", "3.11")
+    (tmp_path / "in").write_bytes(struct.pack("<8f", 0, 1, -2, 0.5, 1, 2, 3, 4))
+    files = [f"inputs={tmp_path / 'in'}", f"outputs={tmp_path / 'out'}", f"latencies={tmp_path / 'ns'}"]
+    what = [f"library={runtime.path / 'libLiteRt.so'}", "version=2.3.0", f"model={selftest}", "count=50"]
+
+    done = shell("run", f"runner={native_program}", *what, *files)
+
+    said = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    latencies = struct.unpack("<50q", (tmp_path / "ns").read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert (said["count"], said["samples"]) == ("50", "2")
+    assert struct.unpack("<8f", (tmp_path / "out").read_bytes()) == (1, 3, -3, 2, 3, 5, 7, 9)
+    assert min(latencies) > 0
+    assert sum(latencies) <= int(said["wall_time_ns"])

@@ -1,9 +1,11 @@
 """What virtual boards are, seen through the command line and as root on them."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import psutil
 import pytest
@@ -11,6 +13,9 @@ import serial
 
 from edgeprof import lab, resources
 from edgeprof.errors import UsageError
+from edgeprof.remote.native import native_agent
+from edgeprof.transport import connect
+from edgeprof.transport.files import push, run
 
 SHORT = ("-k", "2", "--runs", "20", "--json")
 
@@ -176,3 +181,20 @@ def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add, 
     item = run.json()["items"][0]
     assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")
     assert all(state["temp_mc"] > 1000 for state in item["states"])
+
+
+def test_the_native_agent_starts_on_32_bit_arm(boot, lab_here, tmp_path):
+    """There is no LiteRT for it to load there: it says what it is, and speaks."""
+    board = boot("armv7")
+    device = board.device("board")
+    program = native_agent("armv7l", print)
+    transport = connect(device.url, host_key=board.host_key, identity=str(board.identity))
+    with closing(transport):
+        push(transport, program, "/home/edge/agent")
+        about = run(transport, ("sh", "-c", "chmod 755 agent && ./agent about"), 60)
+        asked = b'{"id": 1, "method": "hello", "params": {"protocol": 1, "owner": "the tests"}}\n'
+        spoken = run(transport, ("./agent", "serve", "/home/edge/.edgeprof"), 60, asked)
+
+    assert b"pointer_bits=32\nlibc=glibc\nlibc_version=2.36" in about.stdout
+    assert json.loads(spoken.stdout)["result"]["agent"] == "native-1"
+    assert spoken.returncode == 0

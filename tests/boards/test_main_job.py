@@ -90,4 +90,4 @@ def test_the_main_job_works_on_a_board_without_python(add, cli, tflite, few):
         assert "python" not in run["environment"]
     kept = cli("run", "show", runs[0]["run_id"], "--json").json()["items"][0]
     assert all(value > 0 for launch in kept["launches"] for value in launch["start_up"].values())
-    assert kept["per_op"]["events"]
+    assert kept["ops"]

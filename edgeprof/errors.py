@@ -9,7 +9,8 @@
     ├── DeviceError       the board: room, Python, C library, already in use             (exit 1)
     │   └── ChildError    a child process on the board died, was refused or ran too long
     ├── MeasurementError  the measuring itself gave nothing that may be shown            (exit 1)
-    └── StoreError        the results' database                                          (exit 1)
+    ├── StoreError        the results' database                                          (exit 1)
+    └── EvidenceError     evidence is not what it was when it was written                (exit 1)
 
 An error names the offending value in its message and the next step in its hint. The command line prints
 `error: MESSAGE`, an empty line, `hint: HINT`; only `edgeprof.cli` catches `EdgeprofError`.
@@ -76,3 +77,7 @@ class MeasurementError(EdgeprofError):
 
 class StoreError(EdgeprofError):
     """The store of results cannot be read or written."""
+
+
+class EvidenceError(EdgeprofError):
+    """Something in an evidence bundle is not what it was when it was written."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from edgeprof.power import METRICS, power_estimates
-from edgeprof.records import Estimate, RunResult
+from edgeprof.records import ORIGIN, Estimate, RunResult
 from edgeprof.scores import HIGHER, LOWER
 from edgeprof.stats import (
     CONFIDENCE,
@@ -23,7 +23,23 @@ _LATER = ("slow_after_s",)
 
 
 def estimates(run: RunResult) -> tuple[Estimate, ...]:
-    """Return every metric of a run, computed now from what is stored, and which way each is better."""
+    """Return every metric of a run, computed now from what is stored, and which way each is better.
+
+    Of a foreign run it is what its tool printed.
+    """
+    return _measured(run) if run.origin == ORIGIN else _foreign(run)
+
+
+def _foreign(run: RunResult) -> tuple[Estimate, ...]:
+    printed = {(found.name, found.statistic): found for found in run.foreign}
+    usual = [
+        printed.pop((e.name, e.statistic), replace(e, point=None, not_measured="not_in_foreign_result"))
+        for e in _measured(run)
+    ]
+    return tuple(e if e.better else replace(e, better=_better(e.name)) for e in (*usual, *printed.values()))
+
+
+def _measured(run: RunResult) -> tuple[Estimate, ...]:
     found = (
         *latency_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),

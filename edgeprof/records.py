@@ -391,6 +391,35 @@ class Warning_:  # noqa: N801 - `Warning` is Python's own
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        name: The metric with its unit, such as `latency_ns`.
+        statistic: Such as `median`, `p90`.
+        point: The figure, or `None` where `not_measured` says why.
+        low: Lower end of the interval, or `None` where one launch gives none.
+        high: Upper end.
+        confidence: Such as 0.95, or `None` without an interval.
+        n_launches: Launches behind it.
+        n_samples: Samples behind it.
+        not_measured: A reason code, or `None`.
+        better: `higher` or `lower`, or `None` where neither is.
+    """
+
+    name: str
+    statistic: str
+    point: float | None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n_launches: int = 0
+    n_samples: int = 0
+    not_measured: str | None = None
+    better: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """One cell: an artifact on a device under a plan, with everything that was measured.
 
@@ -421,6 +450,7 @@ class RunResult:
         session: What it shares with the other runs of one `profile`, also with those of a resumed one.
         cell_sha256: Hash of artifact, device, plan and data: the cell it is, for `--resume`.
         origin: `edgeprof`, or the foreign tool that measured it: never compared in turns then, nor gated on tails.
+        foreign: What a foreign tool printed, each figure of one process and without an interval; else empty.
     """
 
     run_id: str
@@ -449,35 +479,7 @@ class RunResult:
     session: str | None = None
     cell_sha256: str | None = None
     origin: str = ORIGIN
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval.
-
-    Attributes:
-        name: The metric with its unit, such as `latency_ns`.
-        statistic: Such as `median`, `p90`.
-        point: The figure, or `None` where `not_measured` says why.
-        low: Lower end of the interval, or `None` where one launch gives none.
-        high: Upper end.
-        confidence: Such as 0.95, or `None` without an interval.
-        n_launches: Launches behind it.
-        n_samples: Samples behind it.
-        not_measured: A reason code, or `None`.
-        better: `higher` or `lower`, or `None` where neither is.
-    """
-
-    name: str
-    statistic: str
-    point: float | None
-    low: float | None = None
-    high: float | None = None
-    confidence: float | None = None
-    n_launches: int = 0
-    n_samples: int = 0
-    not_measured: str | None = None
-    better: str | None = None
+    foreign: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "coarse_profiler": ("ops",),
     "drift": _LATENCY,
     "energy_not_measured": _ENERGY,
+    "foreign": (*_LATENCY, *_ENERGY, *_ACCURACY, "first_inference_ns"),
     "gate_timeout": _LATENCY,
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli import ab, baseline, compare, compress, device, inspect, lab, profile, report, run, target, validate
+from edgeprof.cli import (
+    ab,
+    baseline,
+    compare,
+    compress,
+    device,
+    inspect,
+    lab,
+    profile,
+    report,
+    run,
+    target,
+    validate,
+    verify,
+)
 
 app = typer.Typer(
     help="What a Keras model costs on a board: latency, memory and accuracy, measured and comparable.",
@@ -41,6 +55,7 @@ app.command("ab")(ab.ab)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
 app.command("report")(report.report)
+app.command("verify")(verify.verify)
 app.command("inspect")(inspect.inspect)
 app.command("compress")(compress.compress)
 app.add_typer(baseline.app, name="baseline")

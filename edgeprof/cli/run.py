@@ -50,14 +50,77 @@ def show(run_id: RunId, store: StoreUrl = None, as_json: Json = False) -> None:
 def export(
     run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
+    kind: Annotated[
+        str,
+        typer.Option("--format", "-f", metavar="json|csv|samples", help="csv: a line a figure; samples: a line a run."),
+    ] = "json",
     store: StoreUrl = None,
 ) -> None:
-    """Write runs with every raw sample as JSON."""
-    from edgeprof.report.runs import export_runs
+    """Write runs as JSON with every raw sample, or as CSV.
+
+    Example:
+    edgeprof run export 54450b98 9c01aa37 --format csv -o runs.csv
+    """
+    from edgeprof.errors import UsageError
+    from edgeprof.exchange import figures_csv, samples_csv
+    from edgeprof.report.runs import runs_text, write_text
+    from edgeprof.store import open_store
+
+    formats = {"json": runs_text, "csv": figures_csv, "samples": samples_csv}
+    if kind not in formats:
+        raise UsageError(f"unknown format: `{kind}`", f"one of {', '.join(formats)}")
+    with open_store(store) as opened:
+        runs = [opened.load_run(run_id) for run_id in run_ids]
+    write_text(formats[kind](runs), output)
+
+
+@app.command("bundle")
+def bundle(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("evidence.zip"),
+    store: StoreUrl = None,
+) -> None:
+    """Write runs as evidence: samples, figures, report and artifacts in one file that `edgeprof verify` checks.
+
+    The same runs give the same bytes, wherever and whenever it is written by this edgeprof.
+
+    Example:
+    edgeprof run bundle 54450b98 9c01aa37 -o evidence.zip
+    """
+    from edgeprof.exchange import write_bundle
     from edgeprof.store import open_store
 
     with open_store(store) as opened:
-        export_runs([opened.load_run(run_id) for run_id in run_ids], output)
+        digest = write_bundle([opened.load_run(run_id) for run_id in run_ids], output)
+    typer.echo(f"wrote {output}, sha256 {digest}")
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="A bundle, or results of another tool.")],
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="The .tflite that another tool measured.")] = None,
+    device: Annotated[str | None, typer.Option("--device", "-d", help="What that tool ran on.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="If the result does not say.")] = None,
+    store: StoreUrl = None,
+) -> None:
+    """Take results into the store: an evidence bundle, or what another tool measured.
+
+    Known: what benchmark_model prints, its --result_json and --result_file_path, MLPerf Tiny's results.txt. They are
+    marked as foreign: shown, never compared in turns, never gated.
+
+    Examples:
+    edgeprof run import evidence.zip
+
+    edgeprof run import benchmark.log --model mobilenet.tflite --device pixel8
+    """
+    from edgeprof.exchange import read_any
+    from edgeprof.store import open_store
+
+    runs = read_any(files, model, device, threads)
+    with open_store(store) as opened:
+        for run in runs:
+            new = opened.add_run(run)
+            typer.echo(f"{'imported' if new else 'already there:'} {run.run_id}")
 
 
 @app.command("remove")

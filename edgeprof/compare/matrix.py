@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from edgeprof.compare.conditions import AXES, DEVICE, Axis, Change, differences
 from edgeprof.errors import UsageError
-from edgeprof.records import Comparison, RunResult
+from edgeprof.records import ORIGIN, Comparison, RunResult
 from edgeprof.stats import MARGIN_RATIO, Compared, compare, compare_separate, comparison, decide
 from edgeprof.targets import did_you_mean
 
@@ -128,7 +128,10 @@ def _cell(run: RunResult, base: RunResult | None, axis: Axis) -> Cell:
         return Cell(run, base, BASE)
     found = differences(base, run)
     reasons = tuple(f"{c.name}: {c.other}, the base's is {c.base}" for c in found if not axis.allows(c))
-    empty = next((r for r in (base, run) if not r.launches), None)
+    foreign = next((r for r in (base, run) if r.origin != ORIGIN), None)
+    if foreign is not None:
+        reasons = (f"{foreign.run_id} is {foreign.origin}'s summary, which holds no launches to compare", *reasons)
+    empty = next((r for r in (base, run) if not r.launches and r.origin == ORIGIN), None)
     if empty is not None:
         reasons = (f"{empty.run_id} has no launches", *reasons)
     method = REFUSED if reasons else IN_TURNS if run.group is not None and run.group == base.group else SEPARATE

@@ -11,7 +11,7 @@ from edgeprof import units
 from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
-from edgeprof.records import RunResult, State
+from edgeprof.records import ORIGIN, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
@@ -31,7 +31,8 @@ def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
     found = table("run", "when", "device", "model", "recipe", "launches", "status", right=("launches",))
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
-        texts = (row.run_id, when, row.device, row.model, row.recipe, row.n_launches, row.status)
+        status = row.status if row.origin == ORIGIN else f"foreign ({row.origin})"
+        texts = (row.run_id, when, row.device, row.model, row.recipe, row.n_launches, status)
         found.add_row(*(plain(text) for text in texts))
     console().print(found)
 
@@ -54,20 +55,24 @@ def print_run(run: RunResult, *, as_json: bool) -> None:
     print_warnings([run])
 
 
-def export_runs(runs: Sequence[RunResult], output: Path | None) -> None:
-    """Write runs with every sample.
+def write_text(text: str, output: Path | None) -> None:
+    """Write a document to a file, or to standard output.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    text = document("runs", [run_item(run, raw=True) for run in runs])
     if output is None:
-        write(text)
+        write(text.removesuffix("\n"))
         return
     try:
-        output.write_text(text + "\n")
+        output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     except OSError as exc:
         raise UsageError(f"cannot write `{output}`: {exc.strerror}") from exc
+
+
+def runs_text(runs: Sequence[RunResult]) -> str:
+    """Return runs with every sample as JSON."""
+    return document("runs", [run_item(run, raw=True) for run in runs])
 
 
 def _facts(run: RunResult) -> Table:
@@ -94,6 +99,8 @@ def _facts(run: RunResult) -> Table:
                 f"{'agree' if run.golden.passed else 'DIFFER'}, largest error {run.golden.max_error:g}",
             )
         )
+    if run.origin != ORIGIN:
+        rows.insert(0, ("measured by", f"{run.origin}, not by edgeprof"))
     for name, value in rows:
         found.add_row(plain(name), plain(_fact(name, value)))
     return found

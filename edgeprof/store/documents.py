@@ -6,6 +6,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from edgeprof.records import RunResult
+
 Record = TypeVar("Record")
 
 
@@ -24,6 +26,20 @@ def load(kind: type[Record], text: str) -> Record:
         return cast(Record, _build(kind, json.loads(text)))
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError(f"not a {kind.__name__}: {exc}") from exc
+
+
+def record_text(run: RunResult) -> str:
+    """Return all that is known of a run, launches and samples too, as JSON text."""
+    return dump(run)
+
+
+def read_record(text: str) -> RunResult:
+    """Return the run that `record_text` wrote.
+
+    Raises:
+        ValueError: The text is no such record.
+    """
+    return load(RunResult, text)
 
 
 def _build(kind: Any, value: Any) -> Any:  # noqa: ANN401 - walks annotations, which are values here

@@ -87,6 +87,24 @@ class Store:
             if done.rowcount == 0:
                 connection.execute(sa.insert(runs).values(run_id=run.run_id, **values))
 
+    def add_run(self, run: RunResult) -> bool:
+        """Write a finished run with its launches; return whether it was new.
+
+        Raises:
+            UsageError: Another run has its name.
+        """
+        with self._begin() as connection:
+            there = connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == run.run_id)).first()
+        if there:
+            if self.load_run(run.run_id) != run:
+                raise UsageError(f"the store holds another run {run.run_id}", "remove that one first")
+            return False
+        self.save_run(replace(run, status="interrupted"))
+        for launch in run.launches:
+            self.save_launch(run.run_id, launch)
+        self.save_run(run)
+        return True
+
     def save_launch(self, run_id: str, launch: RawLaunch) -> None:
         """Write one finished launch; on return it is on the disk."""
         with self._begin(writes=True) as connection:
@@ -173,7 +191,9 @@ def _only(run_id: str, found: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
 
 def _headline(run: RunResult) -> dict[str, object]:
     """Return the run's headline figure by column; nothing where it has no launches."""
-    found = latency_estimates(run.launches, run.plan)[0] if run.launches else None
+    measured = latency_estimates(run.launches, run.plan)[:1] if run.launches else ()
+    printed = [e for e in run.foreign if (e.name, e.statistic) == (run.plan.metric, "median")]
+    found = next(iter([*measured, *printed]), None)
     if found is None or found.point is None:
         return {}
     return {"metric": found.name, "cost": found.point, "cost_low": found.low, "cost_high": found.high}

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeprof.compare.conditions import Change, conditions, differing
 from edgeprof.errors import UsageError
-from edgeprof.records import RunResult
+from edgeprof.records import ORIGIN, RunResult
 from edgeprof.validate.figures import FIGURES, Missing, values
 
 SCHEMA, KIND = 1, "baseline"
@@ -93,6 +93,8 @@ def _baseline(run: RunResult) -> Baseline:
 
 
 def _unfit(run: RunResult) -> str:
+    if run.origin != ORIGIN:
+        return f"{run.origin} measured it, not edgeprof"
     if run.status != "complete":
         return f"it is {run.status}"
     if run.golden is not None and not run.golden.passed:

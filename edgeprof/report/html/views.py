@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from edgeprof import units
 from edgeprof.metrics import estimates
-from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult, Warning_
+from edgeprof.records import CLOCK_INSTRUCTIONS, ORIGIN, Estimate, RunResult, Warning_
 from edgeprof.report.ops import amount_text, method, not_measured, op_names, shares
 from edgeprof.report.summary import cell_name
 from edgeprof.report.words import metric_words, reason_words
@@ -143,6 +143,8 @@ def facts(run: RunResult) -> list[tuple[str, str]]:
         ("golden vectors", _golden(run)),
         *((key.replace("_", " "), _fact(key, value)) for key, value in run.environment),
     ]
+    if run.origin != ORIGIN:
+        pairs.insert(0, ("measured by", f"{run.origin}, not by edgeprof"))
     return pairs if run.failure is None else [("failed", run.failure), *pairs]
 
 

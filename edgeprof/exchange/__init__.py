@@ -1,0 +1,7 @@
+"""Results on their way out and in: CSV, evidence bundles, and what other tools measured."""
+
+from edgeprof.exchange.bundle import Verified, verify, write_bundle
+from edgeprof.exchange.foreign import Given, read_any, read_foreign
+from edgeprof.exchange.tables import figures_csv, samples_csv
+
+__all__ = ["Given", "Verified", "figures_csv", "read_any", "read_foreign", "samples_csv", "verify", "write_bundle"]

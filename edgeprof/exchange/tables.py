@@ -1,0 +1,61 @@
+"""Runs as CSV: a line a figure, or a line a timed run. No Parquet: its library alone is larger than edgeprof."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from edgeprof.metrics import estimates
+from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
+
+_RUN = (
+    "run_id",
+    "created_unix_s",
+    "status",
+    "origin",
+    "device",
+    "model",
+    "recipe",
+    "artifact_sha256",
+    "threads",
+    "cpus",
+)
+_FIGURE = ("name", "statistic", "point", "low", "high", "confidence", "n_launches", "n_samples", "not_measured")
+_SAMPLE = ("launch", "run", "metric", "value")
+
+
+def figures_csv(runs: Sequence[RunResult]) -> str:
+    """Return every metric of every run, one a line; what was not measured has no point and a reason."""
+    return _csv((*_RUN, *_FIGURE), ((*_about(run), *_figure(found)) for run in runs for found in estimates(run)))
+
+
+def samples_csv(runs: Sequence[RunResult]) -> str:
+    """Return every timed run of every launch, one a line, in order."""
+    rows = (
+        (*_about(run), launch.index, index, run.plan.metric, _amount(run, value))
+        for run in runs
+        for launch in run.launches
+        for index, value in enumerate(launch.latency_ns)
+    )
+    return _csv((*_RUN, *_SAMPLE), rows)
+
+
+def _csv(names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _about(run: RunResult) -> tuple[object, ...]:
+    artifact, plan = run.artifact, run.plan
+    names = (run.device, artifact.model, artifact.recipe, artifact.sha256)
+    return (run.run_id, run.created_unix_s, run.status, run.origin, *names, plan.threads, plan.cpus)
+
+
+def _figure(found: Estimate) -> tuple[object, ...]:
+    return tuple(getattr(found, name) for name in _FIGURE)
+
+
+def _amount(run: RunResult, value: int) -> float:
+    return run.plan.amount(value) if run.plan.clock == CLOCK_INSTRUCTIONS else value

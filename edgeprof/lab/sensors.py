@@ -49,7 +49,7 @@ def _device_tree(words: Sequence[object], overlay: Path, folder: Path) -> None:
     """Let QEMU write its machine's device tree, and lay the overlay over it."""
     base, compiled = folder / "base.dtb", folder / "overlay.dtbo"
     machine, _, *rest, memory_mib = map(str, words)
-    argv = [PROGRAM, machine, f"virt,dumpdtb={base}", *rest, "-m", memory_mib, "-display", "none"]
+    argv = [PROGRAM, machine, f"virt,dumpdtb={base}", *rest, "-m", memory_mib, "-display", "none", "-nic", "none"]
     needs.run(argv, "read QEMU's device tree")
     needs.run(["dtc", "-q", "-@", "-O", "dtb", "-o", compiled, overlay], "compile the device tree")
     needs.run(["fdtoverlay", "-i", base, "-o", folder / "board.dtb", compiled], "lay over the device tree")

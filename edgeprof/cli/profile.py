@@ -61,7 +61,7 @@ Launches = Annotated[
         "--launches",
         "-k",
         help="Fresh processes, each one observation.",
-        show_default="8, 16 or 32; 4 where instructions are counted",
+        show_default="8, 16 or 32; 4 or 8 where instructions are counted",
     ),
 ]
 Precision = Annotated[

@@ -14,7 +14,7 @@ from edgeprof.remote import SetupOptions
 from edgeprof.stats import MARGIN_RATIO
 from edgeprof.targets import did_you_mean
 
-_COUNTED_LOOKS = (4,)
+_COUNTED_LOOKS = (4, 8)
 _COUNTED_RUNS = 16
 MOST_THREADS = 256
 MOST_RUNS = 2_000_000

@@ -73,7 +73,7 @@ def test_few_runs_say_enough_where_the_clock_counts_instructions():
     plan = plan_on(ProfileRequest(()), RunPlan(), ns_per_instruction=2)
 
     assert (plan.clock, plan.ns_per_instruction) == ("instructions", 2)
-    assert (plan.looks, plan.runs, plan.warmup_s) == ((4,), 16, 0.0)
+    assert (plan.looks, plan.runs, plan.warmup_s) == ((4, 8), 16, 0.0)
     assert plan_on(ProfileRequest(()), RunPlan(), None) == RunPlan()
 
 

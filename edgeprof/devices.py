@@ -169,8 +169,10 @@ def _check(device: Device) -> None:
 
 def _check_url(url: str) -> None:
     if _holds_password(url):
-        shown = f"{url.partition(':')[0]}://…@{url.rpartition('@')[2]}" if "@" in url else url.partition("?")[0]
-        hint = "use a key instead (`ssh-copy-id`), or the ssh agent; edgeprof stores no secret"
+        scheme = url.partition(":")[0]
+        shown = f"{scheme}://…@{url.rpartition('@')[2]}" if "@" in url else url.partition("?")[0]
+        instead = "use a key instead (`ssh-copy-id`), or the ssh agent" if scheme == "ssh" else _ASKED_LATER
+        hint = f"{instead}; edgeprof stores no secret"
         raise UsageError(f"a device's URL may not hold a password: `{shown}`", hint)
     try:
         parts = urlsplit(url)
@@ -181,6 +183,7 @@ def _check_url(url: str) -> None:
         raise UsageError(f"not a URL: `{url}`", _URL_HINT)
 
 
+_ASKED_LATER = "it is asked for when it is needed, or taken from EDGEPROF_SERIAL_PASSWORD"
 _URL_HINT = "write ssh://USER@HOST, serial:///dev/ttyUSB0, adb:SERIAL or local:"
 
 

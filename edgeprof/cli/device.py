@@ -16,7 +16,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What you call the boa
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What you will call it.")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host[:port]")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="ssh://user@host[:port], serial://[user@]/dev/ttyUSB0[?baud=115200], socket:// or rfc2217://[user@]host:port",
+        ),
+    ],
     target: Annotated[
         str | None, typer.Option("--target", help="The kind of board.", autocompletion=complete_target)
     ] = None,
@@ -30,10 +36,14 @@ def add(
     runtime: Runtime = None,
     notes: Annotated[str | None, typer.Option("--notes", help="Whatever you want to remember.")] = None,
 ) -> None:
-    """Add a board; its host key is shown and confirmed.
+    """Add a board; over SSH its host key is shown and confirmed.
 
-    Example:
+    A password for a serial console is asked for when it is needed, or taken from EDGEPROF_SERIAL_PASSWORD.
+
+    Examples:
     edgeprof device add pi5 ssh://pi@192.0.2.10 --target raspberry-pi-5
+
+    edgeprof device add bench serial://pi@/dev/ttyUSB0?baud=115200
     """
     from edgeprof.devices import Device, add_device, check_device
     from edgeprof.transport import offered_key

@@ -74,7 +74,7 @@ class Board:
                 raise Stopped
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._transport = _way(self.device, self._stop)
+                self._transport = _way(self.device, say, self._stop)
                 self.agent = self._start_agent()
             except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
                 if time.monotonic() + pause_s > end:
@@ -120,7 +120,7 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
         TransportError: It cannot be reached.
         DeviceError: It has no POSIX shell, or another host holds it.
     """
-    transport = _way(device)
+    transport = _way(device, say)
     try:
         options = _completed(device, SetupOptions())
         found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
@@ -149,7 +149,7 @@ def connect_board(
         TransportError: It cannot be reached.
         DeviceError: It cannot be made ready, or another host holds it.
     """
-    transport = _way(device, stop)
+    transport = _way(device, say, stop)
     try:
         prepared = prepare(transport, _completed(device, options), say, sent)
         return Board(device, transport, prepared, stop)
@@ -165,8 +165,8 @@ def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAg
     return OneShotAgent(wire, _owner(), transport, agent.script, agent.home)
 
 
-def _way(device: Device, stop: threading.Event | None = None) -> Transport:
-    way = connect(device.url, host_key=device.host_key, identity=device.identity)
+def _way(device: Device, say: Say, stop: threading.Event | None = None) -> Transport:
+    way = connect(device.url, host_key=device.host_key, identity=device.identity, say=say)
     return way if stop is None else StoppableTransport(way, stop)
 
 

@@ -24,6 +24,7 @@ class StoppableTransport:
         self._transport = transport
         self._stop = stop
         self.url = transport.url
+        self.bytes_per_s = transport.bytes_per_s
 
     def open(self, argv: Sequence[str]) -> Channel:
         """See `Transport`."""

@@ -3,7 +3,7 @@
 A transport is two methods. `edgeprof.transport.connect(url)` picks one by the URL's scheme and imports only that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from edgeprof.errors import UsageError
@@ -12,7 +12,8 @@ from edgeprof.targets import did_you_mean
 if TYPE_CHECKING:
     from edgeprof.transport.ssh import OfferedKey
 
-SCHEMES = ("local", "ssh")
+_SERIAL = ("serial", "socket", "rfc2217")
+SCHEMES = ("local", "ssh", *_SERIAL)
 
 
 class Channel(Protocol):
@@ -55,9 +56,15 @@ class Channel(Protocol):
 
 
 class Transport(Protocol):
-    """A way to one board."""
+    """A way to one board.
+
+    Attributes:
+        url: The device's URL.
+        bytes_per_s: What the way carries at most, or `None` where that is more than anybody waits for.
+    """
 
     url: str
+    bytes_per_s: int | None
 
     def open(self, argv: Sequence[str]) -> Channel:
         """Start a command on the board; no shell sees `argv` unless it is `("sh", "-c", …)`.
@@ -71,22 +78,37 @@ class Transport(Protocol):
         """Close the way and everything on it. Never raises."""
 
 
-def connect(url: str, *, host_key: str | None = None, identity: str | None = None) -> Transport:
-    """Open the way that `url` names: `local:` or `ssh://[user@]host[:port]`.
+def connect(
+    url: str,
+    *,
+    host_key: str | None = None,
+    identity: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Transport:
+    """Open the way that `url` names: `local:`, `ssh://[user@]host[:port]`, or a serial console.
+
+    The latter is `serial://[user@]/dev/ttyUSB0`, `socket://[user@]host:port` or `rfc2217://[user@]host:port`.
 
     Args:
         url: The device's URL.
         host_key: The key the board must show, `SHA256:…`; `None` where `known_hosts` decides.
         identity: The private key to log in with, a file; `None` for those that `~/.ssh/config` or the agent has.
+        say: Told what takes a while, such as a board that boots.
 
     Raises:
-        UsageError: No such kind of way.
+        UsageError: No such kind of way, or the URL cannot be read.
         TransportError: The board cannot be reached or does not let us in.
+        DeviceError: The board has not what the way needs.
     """
-    if _scheme(url) == "local":
+    scheme = _scheme(url)
+    if scheme == "local":
         from edgeprof.transport.local import LocalTransport  # noqa: PLC0415 - one transport, one import
 
         return LocalTransport()
+    if scheme in _SERIAL:
+        from edgeprof.transport.serial import SerialTransport  # noqa: PLC0415 - one transport, one import
+
+        return SerialTransport(url, say)
     from edgeprof.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko takes 0.4 s
 
     return SshTransport(url, host_key, identity=identity)
@@ -96,10 +118,15 @@ def offered_key(url: str) -> "OfferedKey | None":
     """Return the host key a board shows, or `None` where its kind of way has none.
 
     Raises:
-        UsageError: No such kind of way.
+        UsageError: No such kind of way, or the URL cannot be read.
         TransportError: The board cannot be reached.
     """
-    if _scheme(url) == "local":
+    scheme = _scheme(url)
+    if scheme in _SERIAL:
+        from edgeprof.transport.serialurl import parse_address  # noqa: PLC0415 - only for such a board
+
+        parse_address(url)
+    if scheme != "ssh":
         return None
     from edgeprof.transport.ssh import offered  # noqa: PLC0415 - paramiko takes 0.4 s
 
@@ -109,6 +136,8 @@ def offered_key(url: str) -> "OfferedKey | None":
 def _scheme(url: str) -> str:
     scheme = url.partition(":")[0].lower() if ":" in url else ""
     if scheme not in SCHEMES:
-        hint = did_you_mean(scheme, SCHEMES) + "write ssh://user@host, or `local:` for this machine"
+        hint = (
+            did_you_mean(scheme, SCHEMES) + "write ssh://user@host, serial:///dev/ttyUSB0, or `local:` for this machine"
+        )
         raise UsageError(f"unknown kind of connection: `{url}`", hint)
     return scheme

@@ -19,6 +19,7 @@ class LocalTransport:
     """See `Transport`."""
 
     url = "local:"
+    bytes_per_s: int | None = None
 
     def __init__(self, stall_s: float = 60.0) -> None:
         """Take how long a command may leave its input untaken."""

@@ -27,6 +27,8 @@ _SHORTEST_S = 0.01  # the time limit is the draining thread's too, which must no
 class SshTransport:
     """See `Transport`."""
 
+    bytes_per_s: int | None = None
+
     def __init__(
         self, url: str, host_key: str | None = None, deadlines: Deadlines | None = None, identity: str | None = None
     ) -> None:

@@ -206,7 +206,11 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url, folder):
     error = refused(add_device, Device("pi", url))
 
     assert error.message.startswith("a device's URL may not hold a password: `")
-    assert error.hint == "use a key instead (`ssh-copy-id`), or the ssh agent; edgeprof stores no secret"
+    instead = (
+        "or taken from EDGEPROF_SERIAL_PASSWORD" if url.startswith("serial") else "use a key instead (`ssh-copy-id`)"
+    )
+    assert instead in error.hint
+    assert error.hint.endswith("; edgeprof stores no secret")
     assert "secret" not in error.message
     assert "cret@" not in error.message
     assert not folder.exists()

@@ -14,6 +14,7 @@ from edgeprof.transport import connect, offered_key
 from edgeprof.transport.ssh import SshTransport
 from edgeprof.transport.sshlink import Deadlines
 from tests.contract.transport.relay import Relay
+from tests.contract.transport.uart import SHELL, Console, Uart
 from tests.sshd import SSHD, Sshd, start_sshd
 
 # Short, so that a test of a dead link takes seconds; long enough for a busy machine's handshake.
@@ -77,12 +78,29 @@ def let_in(home: Path, sshd: Sshd) -> Sshd:
     return sshd
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd), "serial"])
 def way(request: pytest.FixtureRequest, home: Path) -> Iterator:
     """Every kind of way to a board."""
-    url = "local:" if request.param == "local" else request.getfixturevalue("let_in").url
+    urls = {"local": lambda: "local:", "ssh": lambda: request.getfixturevalue("let_in").url}
+    url = urls.get(request.param, lambda: f"serial://{request.getfixturevalue('console').host}?fastest=115200")()
     with contextlib.closing(connect(url)) as opened:
         yield opened
+
+
+@pytest.fixture
+def uart() -> Iterator[Uart]:
+    """A line that is as quick as it goes, to be slowed or harmed."""
+    uart = Uart()
+    yield uart
+    uart.close()
+
+
+@pytest.fixture
+def console(uart: Uart, home: Path) -> Iterator[Uart]:
+    """A line with a shell at its other end, where somebody has logged in."""
+    shell = Console(uart, SHELL, home)
+    yield uart
+    shell.close()
 
 
 @pytest.fixture

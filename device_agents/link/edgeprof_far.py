@@ -1,0 +1,316 @@
+"""The board's end of a serial link: serves one session on the terminal it was started on, and gives that back.
+
+Standard library only, Python 3.7 to 3.13; `edgeprof_link` came with it through the console.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import edgeprof_link as protocol
+from edgeprof_link import Limits, Link, Streams, frame
+
+_TRIAL_S = 2.5
+_KEPT_BYTES = 64 << 10
+_CHUNK_BYTES = 4096
+_GRACE_S = 3.0
+_AFTERMATH_S = 0.5
+
+
+class Command:
+    """A command that runs on the board, on its channel."""
+
+    def __init__(self, channel: int, argv: list, streams: Streams) -> None:
+        self.channel, self._streams = channel, streams
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(argv, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr
+        for stream in (self._in, self._out, self._err):
+            os.set_blocking(stream.fileno(), False)
+        self._input, self._input_ends = bytearray(), False
+        self._noise, self._status, self._ended_at, self._kill_at = b"", None, None, None
+
+    def wants(self) -> dict:
+        """Return what it waits for, by descriptor: a method to call."""
+        found = {}
+        if self._input and not self._in.closed:
+            found[self._in.fileno()] = (select.POLLOUT, self._feed)
+        if not self._out.closed and self._streams.queued(self.channel) < _CHUNK_BYTES:
+            found[self._out.fileno()] = (select.POLLIN, self._hear)
+        if not self._err.closed:
+            found[self._err.fileno()] = (select.POLLIN, self._drain)
+        return found
+
+    def take(self, data: bytes) -> None:
+        """Give it input."""
+        if not self._in.closed:
+            self._input += data
+            self._feed()
+
+    def end_input(self) -> None:
+        """End its input, once it has taken what it was given."""
+        self._input_ends = True
+        if not self._input and not self._in.closed:
+            self._in.close()
+
+    def close(self, now: float) -> None:
+        """Let go of it: it has a moment to end by itself."""
+        self._input.clear()
+        for stream in (self._in, self._out, self._err):
+            stream.close()
+        self._kill_at = now + _GRACE_S
+
+    def over(self, now: float) -> bool:
+        """Take note of its end; return whether nothing of it is left."""
+        if self._ended_at is None and self._process.poll() is not None:
+            self._ended_at = now
+        if self._kill_at is not None:
+            if self._ended_at is None and now >= self._kill_at:
+                self.kill()
+            return self._ended_at is not None
+        late = self._ended_at is not None and now >= self._ended_at + _AFTERMATH_S
+        if self._status is None and self._ended_at is not None and (self._err.closed or late):
+            self._status = self._process.returncode
+            self._streams.tell(protocol.EXIT, self.channel, struct.pack(">i", self._status) + self._noise)
+        return self._status is not None and self._out.closed
+
+    def wake_at(self) -> float:
+        """Return when `over` has something to do though nothing came."""
+        if self._kill_at is not None:
+            return self._kill_at
+        waits = self._ended_at is not None and self._status is None
+        return self._ended_at + _AFTERMATH_S if waits else float("inf")
+
+    def kill(self) -> None:
+        """End it with everything it started."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self._process.wait()
+        self._ended_at = self._ended_at or 0.0
+
+    def _feed(self) -> None:
+        try:
+            count = os.write(self._in.fileno(), self._input)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._input.clear()
+            self._in.close()
+            self._streams.tell(protocol.BROKEN, self.channel)
+            return
+        del self._input[:count]
+        self._streams.taken(self.channel, count)
+        if self._input_ends:
+            self.end_input()
+
+    def _hear(self) -> None:
+        data = os.read(self._out.fileno(), _CHUNK_BYTES)
+        if data:
+            self._streams.write(self.channel, data)
+        else:
+            self._out.close()
+            self._streams.end(self.channel)
+
+    def _drain(self) -> None:
+        data = os.read(self._err.fileno(), 1 << 16)
+        self._noise = (self._noise + data)[-_KEPT_BYTES:]
+        if not data:
+            self._err.close()
+
+
+class Far:
+    """The board's end: a link on a terminal, and the commands that run over it."""
+
+    def __init__(self, terminal: int, session: int, silent_s: float) -> None:
+        self._terminal, self._silent_s = terminal, silent_s
+        self._base = self._baud = termios.tcgetattr(terminal)[5]
+        self._link = Link(session, time.monotonic(), Limits(_number_of(self._base)))
+        self._commands, self._out = {}, b""
+        self._wanted = self._trial_until = None
+        self._wake_in, self._wake_out = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        os.set_blocking(self._wake_out, False)
+        signal.set_wakeup_fd(self._wake_out)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def run(self) -> None:
+        """Serve until the host ends the link or is not heard any more."""
+        try:
+            while not self._over():
+                self._mind_speed()
+                self._mind_commands()
+                self._out = self._out or self._link.send(time.monotonic())
+                self._wait()
+        finally:
+            self._shut()
+
+    def _over(self) -> bool:
+        link = self._link
+        return link.quitting or link.gone is not None or time.monotonic() > link.heard_at + self._silent_s
+
+    def _shut(self) -> None:
+        if self._link.quitting:
+            os.write(self._terminal, frame(protocol.GONE, self._link.session, payload=b"ended"))
+        now = time.monotonic()
+        for command in self._commands.values():
+            command.close(now)
+        while time.monotonic() < now + 1 and not all(c.over(time.monotonic()) for c in self._commands.values()):
+            time.sleep(0.02)
+        for command in self._commands.values():
+            command.kill()
+
+    def _wait(self) -> None:
+        wants = {self._terminal: (select.POLLIN, self._hear), self._wake_in: (select.POLLIN, self._woken)}
+        for command in self._commands.values():
+            wants.update(command.wants())
+        poll = select.poll()
+        for descriptor, (event, _) in wants.items():
+            poll.register(descriptor, event)
+        if self._out:
+            poll.register(self._terminal, select.POLLIN | select.POLLOUT)
+        for descriptor, events in poll.poll(self._patience_ms()):
+            if descriptor != self._terminal or events & ~select.POLLOUT:
+                wants[descriptor][1]()
+            if descriptor == self._terminal and events & select.POLLOUT:
+                self._out = self._out[os.write(self._terminal, self._out) :]
+
+    def _patience_ms(self) -> int:
+        times = [self._link.wake_at(), self._link.heard_at + self._silent_s, time.monotonic() + 1]
+        times += [command.wake_at() for command in self._commands.values()]
+        return max(0, int((min(times) - time.monotonic()) * 1000) + 1)
+
+    def _woken(self) -> None:
+        os.read(self._wake_in, 512)
+
+    def _hear(self) -> None:
+        data = os.read(self._terminal, 1 << 16)
+        if not data:
+            raise EOFError
+        for kind, channel, payload in self._link.receive(data, time.monotonic()):
+            self._obey(kind, channel, payload)
+
+    def _obey(self, kind: int, channel: int, payload: bytes) -> None:
+        command = self._commands.get(channel)
+        if kind == protocol.OPEN:
+            self._open(channel, [os.fsencode(word) for word in json.loads(payload.decode())])
+        elif kind == protocol.SPEED:
+            self._propose(struct.unpack(">I", payload)[0])
+        elif kind == protocol.STAY:
+            self._trial_until = None
+        elif command is not None:
+            if kind == protocol.BYTES:
+                command.take(payload)
+            elif kind == protocol.END:
+                command.end_input()
+            elif kind == protocol.CLOSE:
+                command.close(time.monotonic())
+        if kind == protocol.CLOSE:
+            self._link.streams.forget(channel)
+
+    def _open(self, channel: int, argv: list) -> None:
+        streams = self._link.streams
+        streams.add(channel)
+        try:
+            self._commands[channel] = Command(channel, argv, streams)
+        except (OSError, ValueError) as exc:
+            # A shell would say so with this status.
+            why = os.fsencode("{}: {}\n".format(os.fsdecode(argv[0]), getattr(exc, "strerror", None) or exc))
+            streams.end(channel)
+            streams.tell(protocol.BROKEN, channel)
+            streams.tell(protocol.EXIT, channel, struct.pack(">i", 127) + why)
+
+    def _mind_commands(self) -> None:
+        now = time.monotonic()
+        for channel, command in list(self._commands.items()):
+            if command.over(now):
+                del self._commands[channel]
+
+    def _propose(self, baud: int) -> None:
+        self._wanted = getattr(termios, "B{}".format(baud), None)
+        self._link.streams.tell(protocol.REFUSED if self._wanted is None else protocol.AGREED)
+
+    def _mind_speed(self) -> None:
+        """Change to the speed agreed on once the host knows; and back, where nothing sound is heard at it."""
+        now = time.monotonic()
+        if self._wanted is not None and self._link.idle and not self._out:
+            self._speed(self._wanted)
+            self._wanted, self._trial_until = None, now + _TRIAL_S
+        elif self._baud != self._base:
+            late = self._trial_until is not None and now > self._trial_until
+            if late or now > self._link.heard_at + protocol.FALLBACK_S:
+                self._speed(self._base)
+                self._trial_until = None
+
+    def _speed(self, code: int) -> None:
+        mode = termios.tcgetattr(self._terminal)
+        mode[4] = mode[5] = self._baud = code
+        termios.tcsetattr(self._terminal, termios.TCSADRAIN, mode)
+        self._link.limit(Limits(_number_of(code)))
+
+
+def _number_of(code: int) -> int | None:
+    """Return the baud of a termios constant."""
+    names = [name for name in dir(termios) if name[0] == "B" and name[1:].isdigit() and getattr(termios, name) == code]
+    return int(names[0][1:]) or None if names else None
+
+
+def make_raw(terminal: int) -> None:
+    """Let every byte pass as it is."""
+    mode = termios.tcgetattr(terminal)
+    mode[0] = termios.IGNBRK
+    mode[1] = mode[3] = 0
+    mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8 | termios.CLOCAL | termios.CREAD
+    mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(terminal, termios.TCSADRAIN, mode)
+
+
+def main(session: int, silent_s: float, terminal: int, was: list) -> None:
+    """Serve one session on an open terminal, then give it back as it `was`.
+
+    A second process waits beside it. If the first one dies, that one keeps the host's frames from the shell until they
+    end, and says why to the host.
+    """
+    try:
+        os.set_blocking(terminal, False)
+        make_raw(terminal)
+        child = os.fork()
+        if child == 0:
+            _serve(terminal, session, silent_s)
+        status = os.waitpid(child, 0)[1]
+        if os.WIFSIGNALED(status) or os.WEXITSTATUS(status):
+            _divert(terminal, session, status)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, was)
+        os.set_blocking(terminal, True)
+
+
+def _serve(terminal: int, session: int, silent_s: float) -> None:
+    status = 1
+    try:
+        Far(terminal, session, silent_s).run()
+        status = 0
+    except (OSError, EOFError):
+        pass  # the terminal is gone
+    finally:
+        os._exit(status)
+
+
+def _divert(terminal: int, session: int, status: int) -> None:
+    why = "its process on the board died of signal {}".format(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
+    quiet_at, told_at = time.monotonic() + _GRACE_S, 0.0
+    while select.select([terminal], [], [], max(0.0, quiet_at - time.monotonic()))[0]:
+        data = os.read(terminal, 1 << 16)
+        if b"\0" in data or not data:  # a frame: the host does not know yet
+            quiet_at = time.monotonic() + (_GRACE_S if data else 0.0)
+        if time.monotonic() > told_at + 0.2:
+            told_at = time.monotonic()
+            os.write(terminal, frame(protocol.GONE, session, payload=(why or "it failed on the board").encode()))

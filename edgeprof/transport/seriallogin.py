@@ -1,0 +1,308 @@
+"""From a console as it is found, a getty, a shell or a board that boots, to a link under way."""
+
+import base64
+import getpass
+import os
+import re
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgeprof.errors import DeviceError, TransportError
+from edgeprof.transport.seriallink import packed_program, protocol, start_command
+from edgeprof.transport.serialport import Line
+from edgeprof.transport.serialurl import SerialAddress
+
+PASSWORD_VARIABLE = "EDGEPROF_SERIAL_PASSWORD"  # noqa: S105 - its name
+
+Say = Callable[[str], None]
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
+# Printed at any moment, also behind a prompt, which is whole again without it.
+_KERNEL = re.compile(r"\[ *\d+\.\d{6}\] [^\n]*\n")
+_LOGIN = re.compile(r"(?:login|username|user name|anmelden)\s*:\s*$", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?:password|passwort|passphrase|mot de passe|contraseña)[^\n]*:", re.IGNORECASE)
+_REFUSED = re.compile(r"incorrect|login failed|authentication failure|access denied", re.IGNORECASE)
+_SHELL = re.compile(r"[$#%>]\s?$")
+_BOOT_LOADER = re.compile(r"^(?:=>|u-boot\S*>|barebox\S*>|grub>|CFE>|marvell>>)\s*$", re.IGNORECASE)
+_COUNTDOWN = re.compile(r"(?:autoboot|stop boot)", re.IGNORECASE)
+
+_PROMPT_REST_S = 0.15
+_REST_S = 0.6
+_COUNTDOWN_S = 4.0
+_LISTEN_S = 2.0
+_ANSWER_S = 4.0
+_START_TRIES = 3
+_KEPT_CHARS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the board asks for on the way in."""
+
+    address: SerialAddress
+    silent_s: float
+    say: Say
+
+
+class Console:
+    """Text to and from a board."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._raw = b""
+        self.noise_bytes = 0
+        self.busy = False
+
+    @property
+    def text(self) -> str:
+        """Return what was heard since something was typed, without escape sequences and the kernel's messages."""
+        return _KERNEL.sub("", self.everything)
+
+    @property
+    def everything(self) -> str:
+        """Return what was heard since something was typed, without escape sequences."""
+        text = _ESCAPES.sub("", self._raw.decode(errors="replace"))
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+
+    @property
+    def tail(self) -> str:
+        """Return the line that the cursor is on."""
+        return self.text.rpartition("\n")[2]
+
+    def type(self, text: str) -> None:
+        """Type at the console; what was heard before is forgotten."""
+        self._raw = b""
+        self._line.write(text.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._line.write(data)
+
+    def listen(self, rest_s: float = _REST_S, most_s: float = _LISTEN_S) -> None:
+        """Listen until the board has been quiet for a while, or for a time; `busy` says which."""
+        end = time.monotonic() + most_s
+        self.busy = True
+        while self.busy and time.monotonic() < end:
+            self.busy = self.hear(_PROMPT_REST_S if self._at_prompt() else rest_s)
+
+    def await_text(self, pattern: re.Pattern[str], timeout_s: float) -> re.Match[str] | None:
+        """Return the first match in what is heard, or `None` when the time is over."""
+        end = time.monotonic() + timeout_s
+        while (match := pattern.search(self.text)) is None and time.monotonic() < end:
+            self.hear(0.05)
+        return match
+
+    def hear(self, timeout_s: float) -> bool:
+        """Take in what comes next; return whether anything did."""
+        data = self._line.read(timeout_s)
+        self._raw = (self._raw + data)[-_KEPT_CHARS:]
+        self.noise_bytes = (self.noise_bytes + len(data)) if self._is_noise() else 0
+        return bool(data)
+
+    def stray_session(self) -> int | None:
+        """Return the session of a link that a program left behind, if its frames are heard."""
+        for piece in self._raw.split(b"\0"):
+            found = protocol.opened(piece) if piece else None
+            if found:
+                return int(found[1])
+        return None
+
+    def _at_prompt(self) -> bool:
+        tail = self.tail
+        return bool(_LOGIN.search(tail) or _SHELL.search(tail) or _PASSWORD.search(tail))
+
+    def _is_noise(self) -> bool:
+        odd = sum(byte >= 0x80 or (byte < 0x20 and byte not in b"\r\n\t\x1b\x07\x08\0") for byte in self._raw)
+        return odd * 4 > len(self._raw)
+
+
+def start_link(line: Line, login: Login) -> int:
+    """Get in, upload the far end's program and start it; return the session's number.
+
+    Raises:
+        TransportError: Nothing answers, we are not let in, or the upload does not get through.
+        DeviceError: The board has no Python 3.
+        OSError: The line is gone.
+    """
+    console = Console(line)
+    for _ in range(_START_TRIES):
+        logged_in = _reach_shell(console, login)
+        session = _started(console, login, "exec " if logged_in else "")
+        if session is not None:
+            return session
+        console.type("\x03\r")
+    raise TransportError(
+        f"the link's program did not start on {login.address.url}",
+        "is the line very noisy, or is another program reading this console?",
+    )
+
+
+def _reach_shell(console: Console, login: Login) -> bool:
+    """Come to a shell, whatever the console shows; return whether we logged in ourselves."""
+    visit = _Visit(console, login)
+    end = time.monotonic() + login.address.wait_s
+    console.listen(most_s=_REST_S)
+    while not visit.step():
+        if time.monotonic() > end:
+            raise visit.nothing_came_of_it()
+        console.listen(_COUNTDOWN_S if _COUNTDOWN.search(console.everything[-200:]) else _REST_S)
+    return visit.logged_in
+
+
+class _Visit:
+    """One way in, step by step."""
+
+    def __init__(self, console: Console, login: Login) -> None:
+        self._console, self._login = console, login
+        self._typed = ""
+        self._said = ""
+        self._nudged = False
+        self._ever_heard = False
+        self.logged_in = False
+
+    def step(self) -> bool:
+        """Answer what the console shows; return whether it is a shell."""
+        console = self._console
+        text, tail = console.text, console.tail
+        self._ever_heard = self._ever_heard or bool(console.everything.strip())
+        session = console.stray_session()
+        if session is not None:
+            self._end_stray(session)
+        elif self._typed == "password" and _REFUSED.search(text):
+            raise self._refused()
+        elif _LOGIN.search(tail):
+            self._type_user()
+        elif _PASSWORD.search(text if self._typed == "user" else tail):
+            self._type_password()
+        elif _BOOT_LOADER.search(tail):
+            raise TransportError(f"{self._login.address.url} stands in its boot loader (`{tail.strip()}`)", "boot it")
+        elif text.strip() and (_SHELL.search(tail) or self._nudged):
+            self._nudged = False
+            return self._is_shell()
+        else:
+            self._wait()
+        return False
+
+    def nothing_came_of_it(self) -> TransportError:
+        """Return the error of a console that never showed a shell."""
+        address, waited = self._login.address, f"in {self._login.address.wait_s:g} s"
+        longer = "a board that boots slowly gets more time with `?wait=180`"
+        if not self._ever_heard and not self._console.noise_bytes:
+            hint = f"is the board on, and are TX and RX crossed? {longer}"
+            return TransportError(f"nothing is heard on {address.url} {waited}", hint)
+        if self._console.noise_bytes > 2:
+            hint = f"the console may have another speed than {address.baud}: `?baud=`; or ground is not connected"
+            return TransportError(f"what comes on {address.url} is no text", hint)
+        last = next((line for line in reversed(self._console.everything.split("\n")) if line.strip()), "")
+        return TransportError(f"no login and no shell on {address.url} {waited}; last was: {last.strip()[:80]}", longer)
+
+    def _end_stray(self, session: int) -> None:
+        self._say("ending a link that an earlier program left there")
+        self._console.type("")
+        self._console.send(protocol.frame(protocol.QUIT, session))
+        self._console.listen()
+
+    def _type_user(self) -> None:
+        user = self._login.address.user
+        if user is None:
+            kind = self._login.address.kind
+            hint = f"write the user's name into the URL: {kind}://USER@{self._login.address.place}"
+            raise TransportError(f"{self._login.address.url} asks who logs in", hint)
+        self._typed, self._nudged = "user", False
+        self._console.type(user + "\r")
+        self.logged_in = True
+
+    def _type_password(self) -> None:
+        if self._typed != "user":  # somebody else's: it belongs to a name that we do not know
+            self._console.type("\r")
+            return
+        self._typed = "password"
+        self._console.type(password_of(self._login.address) + "\r")
+        self._console.listen(_LISTEN_S, _ANSWER_S)
+
+    def _refused(self) -> TransportError:
+        forget_password(self._login.address)
+        user, url = self._login.address.user, self._login.address.url
+        hint = f"the password is asked for at the terminal, or taken from {PASSWORD_VARIABLE}"
+        return TransportError(f"{url} does not let `{user}` in: wrong name or password", hint)
+
+    def _is_shell(self) -> bool:
+        self._console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
+        return self._console.await_text(re.compile(r"edgeprof-42\s"), _ANSWER_S) is not None
+
+    def _wait(self) -> None:
+        console, kernel = self._console, _KERNEL.search(self._console.everything)
+        lines = [line.strip() for line in console.everything.split("\n") if line.strip()]
+        if _COUNTDOWN.search(console.everything[-200:]):
+            self._say("the board is about to boot")
+        elif console.busy:
+            self._say(f"the board is booting: {lines[-1][:60]}" if lines else "the board is booting")
+        else:
+            self._say("waiting for the board's console")
+        # A boot loader stops at any key. Where a kernel speaks there is none any more, and its login may be waiting.
+        if not _COUNTDOWN.search(console.everything[-200:]) and (kernel or not console.busy):
+            self._nudged = bool(console.text.strip())
+            console.type("\r")
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self._login.say(text)
+
+
+def _started(console: Console, login: Login, how: str) -> int | None:
+    """Type the loader, upload the program; return the session, or `None` where that did not work."""
+    session, mark = secrets.randbits(32), 10_000_000 + secrets.randbelow(90_000_000)
+    program = packed_program()
+    console.type(f" {how}{start_command(mark, session, login.silent_s)}\r")
+    answer = re.compile(rf"edgeprof-(raw|base64|ok|failed|nopython)-{mark}\s")
+    patience_s = _ANSWER_S + len(program) * 14 / login.address.baud
+    while match := console.await_text(answer, patience_s + 4 * _ANSWER_S):
+        if match[1] == "nopython":
+            text = "the board has no Python 3, which the serial link needs"
+            raise DeviceError(text, "install it there: `sudo apt install python3`")
+        if match[1] == "failed":
+            return None
+        if match[1] == "ok":
+            return session if _speaks(console, session) else None
+        console.type("")
+        console.send(program if match[1] == "raw" else base64.b64encode(program))
+    return None
+
+
+def _speaks(console: Console, session: int) -> bool:
+    end = time.monotonic() + 2 * _ANSWER_S
+    while console.stray_session() != session and time.monotonic() < end:
+        console.hear(0.05)
+    return console.stray_session() == session
+
+
+_passwords: dict[str, str] = {}
+_asking = threading.Lock()
+
+
+def password_of(address: SerialAddress) -> str:
+    """Return the password for a console: from the environment, or asked for once; it is kept nowhere but in memory.
+
+    Raises:
+        TransportError: Nobody is there to ask.
+    """
+    given = os.environ.get(PASSWORD_VARIABLE)
+    if given is not None:
+        return given
+    with _asking:
+        if address.url not in _passwords:
+            if not sys.stdin.isatty():
+                hint = f"set {PASSWORD_VARIABLE}, or run this at a terminal"
+                raise TransportError(f"{address.url} asks for the password of `{address.user}`", hint)
+            _passwords[address.url] = getpass.getpass(f"password of {address.user} on {address.url}: ")
+        return _passwords[address.url]
+
+
+def forget_password(address: SerialAddress) -> None:
+    """Ask again next time."""
+    _passwords.pop(address.url, None)

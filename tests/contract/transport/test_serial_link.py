@@ -1,0 +1,169 @@
+"""The serial protocol in memory: a line that harms and breaks, and a clock that is simulated."""
+
+import os
+import random
+import struct
+import zlib
+
+import pytest
+
+from tests.contract.transport.serialfaults import BYTES_PER_S, Faults, Pair, link
+
+SESSION_BYTES = 1500
+
+
+def talk(pair: Pair, there: bytes, back: bytes, limit_s: float) -> bool:
+    """Send both ways at once on two channels; return whether all of it arrived."""
+    halves = {1: slice(0, len(there) // 2), 2: slice(len(there) // 2, None)}
+    for end, data in ((pair.host, there), (pair.board, back)):
+        for channel, part in halves.items():
+            end.streams.add(channel)
+            end.streams.write(channel, data[part])
+            end.streams.end(channel)
+
+    def whole() -> bool:
+        return all(
+            pair.got[end].get(channel, b"") == data[part]
+            for end, data in (("board", there), ("host", back))
+            for channel, part in halves.items()
+        )
+
+    done = pair.run(
+        lambda: len(pair.got["host"].get("records", ())) + len(pair.got["board"].get("records", ())) == 4, limit_s
+    )
+    assert not done or whole(), "silent corruption"
+    return done
+
+
+def prefix_of(got: dict, data: bytes) -> bool:
+    return data.startswith(got.get(1, b"")) and data[len(data) // 2 :].startswith(got.get(2, b""))
+
+
+@pytest.mark.parametrize("length", [*range(6), 253, 254, 255, 508, 509, 1024])
+@pytest.mark.parametrize("byte", [b"\0", b"\1", b"\xff", None])
+def test_what_is_stuffed_holds_no_zero_and_comes_back(length, byte):
+    data = byte * length if byte else random.Random(length).randbytes(length)
+
+    stuffed = link.stuffed(data)
+
+    assert 0 not in stuffed
+    assert len(stuffed) <= length + length // 254 + 1
+    assert link.unstuffed(stuffed) == data
+
+
+def test_no_single_flipped_dropped_or_doubled_byte_of_a_frame_passes():
+    whole = link.frame(link.DATA, 7, 3, 12345678, os.urandom(60))[1:-1]
+
+    assert link.opened(whole)[:4] == (link.DATA, 7, 3, 12345678)
+    for at in range(len(whole)):
+        for bit in range(8):
+            assert link.opened(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]) is None
+        assert link.opened(whole[:at] + whole[at + 1 :]) is None
+        assert link.opened(whole[:at] + whole[at : at + 1] + whole[at:]) is None
+
+
+def test_a_clean_line_is_used_to_95_percent():
+    pair, data = Pair(), random.Random(1).randbytes(200_000)
+
+    assert talk(pair, data, b"", 100)
+
+    assert len(data) / BYTES_PER_S / pair.now >= 0.95
+
+
+def test_what_compresses_passes_quicker():
+    pair, data = Pair(), b'{"id": 1, "method": "invoke", "params": {}}\n' * 5000
+
+    assert talk(pair, data, data, 100)
+
+    assert pair.now < len(data) / BYTES_PER_S / 10
+
+
+def test_frames_of_another_session_are_not_ours():
+    pair = Pair()
+    pair.board.session = 8
+    pair.host.streams.tell(link.OPEN, 1, b'["true"]')
+
+    assert not pair.run(lambda: pair.got["board"], 20)
+
+
+def test_a_channel_that_nobody_reads_blocks_no_other():
+    pair = Pair()
+    for channel in (1, 2):
+        pair.host.streams.add(channel)
+        pair.board.streams.add(channel)
+    pair.board.streams.taken = lambda *_: None
+    pair.host.streams.write(1, bytes(link.CREDIT_BYTES + 1000))
+    pair.run(lambda: len(pair.got["board"].get(1, b"")) == link.CREDIT_BYTES, 100)
+
+    pair.host.streams.write(2, b"through")
+
+    assert pair.run(lambda: pair.got["board"].get(2) == b"through", 10)
+    assert len(pair.got["board"][1]) == link.CREDIT_BYTES
+    assert pair.host.streams.queued(1) == 1000
+
+
+def test_what_is_no_stream_of_records_ends_the_link_and_is_never_taken_for_data():
+    pair = Pair()
+    nonsense = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = nonsense.compress(struct.pack(">BHI", 99, 1, 4) + b"data") + nonsense.flush(zlib.Z_SYNC_FLUSH)
+
+    records = pair.board.receive(link.frame(link.DATA, 7, 1, 0, packed), 0.0)
+
+    assert records == []
+    assert pair.board.gone == "what came makes no sense"
+
+
+KINDS = [
+    ({"drop": 0.005}, 250_000),
+    ({"flip": 0.005}, 250_000),
+    ({"duplicate": 0.005}, 250_000),
+    ({"burst": 0.002}, 100_000),
+    ({"drop": 0.002, "flip": 0.002, "duplicate": 0.002, "burst": 0.0002}, 200_000),
+]
+
+
+def test_a_million_faults_are_injected_in_all():
+    assert sum(count for _, count in KINDS) >= 1_000_000
+
+
+@pytest.mark.parametrize(("chances", "count"), KINDS, ids=["drops", "flips", "duplicates", "bursts", "mixed"])
+def test_faults_harm_nothing_and_hang_nothing(chances, count):
+    """Each session carries random and repetitive bytes both ways; each must end, and with the very bytes."""
+    injected = seed = 0
+    while injected < count:
+        seed += 1
+        pair = Pair(Faults(**chances, seed=seed), Faults(**chances, seed=-seed))
+        data = random.Random(seed).randbytes(30_000) + b"latency " * 4000
+
+        assert talk(pair, data, data[::-1], 3600), f"seed {seed} hangs"
+
+        injected += pair.there.total + pair.back.total
+    assert injected >= count
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_a_session_cut_at_any_byte_goes_on_when_the_line_is_back(noise):
+    data = random.Random(5).randbytes(SESSION_BYTES)
+    whole = Pair()
+    assert talk(whole, data, data[::-1], 100)
+
+    for at in range(whole.carried):
+        pair = Pair(Faults(flip=noise, seed=at), Faults(flip=noise, seed=-at))
+        pair.cut_at, pair.cut_for_s = at, 1.5
+
+        assert talk(pair, data, data[::-1], 60), f"cut at {at}"
+
+
+def test_a_session_cut_for_good_at_any_byte_delivers_a_true_beginning_and_rests():
+    data = random.Random(6).randbytes(SESSION_BYTES)
+    whole = Pair()
+    assert talk(whole, data, data[::-1], 100)
+
+    for at in range(whole.carried - 60):
+        pair = Pair()
+        pair.cut_at, pair.cut_for_s = at, 1e9
+
+        assert not talk(pair, data, data[::-1], 20)
+        assert pair.now - pair.host.heard_at > 10
+        assert prefix_of(pair.got["board"], data)
+        assert prefix_of(pair.got["host"], data[::-1])

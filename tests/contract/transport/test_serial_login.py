@@ -1,0 +1,366 @@
+"""Consoles as they are found: gettys, shells, boards that boot, links left behind, lines that lose bytes."""
+
+import os
+import signal
+import time
+from contextlib import closing
+
+import pytest
+
+from edgeprof.errors import LinkLost, TransportError, UsageError
+from edgeprof.transport import connect, offered_key
+from edgeprof.transport.files import push_bytes, run
+from edgeprof.transport.serial import SerialTransport
+from edgeprof.transport.seriallogin import PASSWORD_VARIABLE
+from edgeprof.transport.serialpump import Deadlines
+from tests.contract.transport.uart import SHELL, Console, getty
+
+SHORT = Deadlines(silent_s=1.5, far_silent_s=2, stall_s=2, ping_s=0.3)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def at(uart, home):
+    """Put something at the board's end of the line."""
+    consoles = []
+
+    def put(argv, **env) -> Console:
+        consoles.append(Console(uart, argv, home, **env))
+        return consoles[-1]
+
+    yield put
+    for console in consoles:
+        console.close()
+
+
+@pytest.fixture
+def way(uart, said):
+    """Connect to whatever is there."""
+
+    def to(user: str = "", query: str = "fastest=115200&wait=20", deadlines: Deadlines | None = None):
+        return SerialTransport(f"serial://{user}{uart.host}?{query}", said.append, deadlines)
+
+    return to
+
+
+def works(transport) -> bool:
+    return run(transport, ("echo", "works"), 20).stdout == b"works\n"
+
+
+def hears(uart, text: bytes, typed: bytes = b"\r", timeout_s: float = 8) -> bytes:
+    """Type at the console by hand, and return what it says up to a text."""
+    host = os.open(uart.host, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        heard, end, again_at = b"", time.monotonic() + timeout_s, 0.0
+        while text not in heard and time.monotonic() < end:
+            if time.monotonic() > again_at:
+                os.write(host, typed)
+                again_at = time.monotonic() + 2
+            time.sleep(0.05)
+            try:
+                heard += os.read(host, 4096)
+            except BlockingIOError:
+                continue
+        return heard
+    finally:
+        os.close(host)
+
+
+def assert_same(mode: list, uart) -> None:
+    """The terminal's mode is what it was; a shell's line editor sets it a moment after it prints."""
+    end = time.monotonic() + 5
+    while uart.mode() != mode and time.monotonic() < end:
+        time.sleep(0.05)
+    assert uart.mode() == mode
+
+
+def test_a_getty_lets_in_who_has_the_password_and_is_back_afterwards(at, way, uart, home, monkeypatch):
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    console = at(getty(uart, home))
+    assert b"login:" in hears(uart, b"login:")
+    before = uart.mode()
+
+    with closing(way("edge@")) as transport:
+        assert works(transport)
+
+    assert b"login:" in hears(uart, b"login:")
+    assert_same(before, uart)
+    assert console.started == 2  # the login shell is gone, and init started another getty
+
+
+def test_a_wrong_password_is_refused_with_the_next_step(at, way, uart, home, monkeypatch):
+    monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
+    at(getty(uart, home))
+
+    with pytest.raises(TransportError) as caught:
+        way("edge@")
+
+    assert caught.value.message.endswith("does not let `edge` in: wrong name or password")
+    assert PASSWORD_VARIABLE in caught.value.hint
+
+
+def test_without_a_user_a_getty_says_where_to_write_one(at, way, uart, home):
+    at(getty(uart, home))
+
+    with pytest.raises(TransportError, match="asks who logs in") as caught:
+        way()
+
+    assert caught.value.hint == f"write the user's name into the URL: serial://USER@{uart.host}"
+
+
+def test_a_password_that_nobody_can_be_asked_for_is_an_error(at, way, uart, home, monkeypatch):
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    at(getty(uart, home))
+
+    with pytest.raises(TransportError, match="asks for the password of `edge`") as caught:
+        way("edge@")
+
+    assert PASSWORD_VARIABLE in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("shell", "prompt"),
+    [
+        (SHELL, r"\u@\h:\w\$ "),
+        (SHELL, r"\[\e[32m\]board\[\e[0m\] ~ \n-> "),
+        (SHELL, "nothing known: "),
+        (["dash", "-i"], "$ "),
+        (["busybox", "sh", "-i"], "/ # "),
+    ],
+    ids=["bash", "colours and two lines", "an odd prompt", "dash", "busybox"],
+)
+def test_a_shell_that_is_there_already_is_used_and_left_as_it_was(shell, prompt, at, way, uart):
+    import shutil
+
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"no {shell[0]} here")
+    console = at(shell, PS1=prompt)
+    assert b"here-42" in hears(uart, b"here-42", b"echo here-$((6*7))\r")
+    before = uart.mode()
+
+    with closing(way()) as transport:
+        assert works(transport)
+
+    assert b"still-42-here" in hears(uart, b"still-42-here", b"echo still-$((6*7))-here\r")
+    assert_same(before, uart)
+    assert console.started == 1
+
+
+def test_messages_of_the_kernel_amid_login_and_work_do_no_harm(at, way, uart, home, monkeypatch):
+    import threading
+
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    at(getty(uart, home))
+    ends = threading.Event()
+
+    def speak() -> None:
+        while not ends.wait(0.4):
+            uart.say(b"[   12.345678] usb 1-1: new high-speed USB device number 4\r\n")
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    try:
+        with closing(way("edge@", "fastest=115200&wait=60")) as transport:
+            data = os.urandom(60_000)
+            push_bytes(transport, data, f"{home}/dest")
+    finally:
+        ends.set()
+        speaker.join()
+
+    assert (home / "dest").read_bytes() == data
+
+
+def test_a_board_that_boots_is_waited_for_and_not_interrupted(at, way, uart, home, said):
+    """The boot loader of this one stops if anything is typed."""
+    boot = home / "boot.py"
+    boot.write_text(
+        "import os, select, sys, time, tty\ntty.setraw(0)\n"
+        "say = lambda text: os.write(1, text.encode())\n"
+        "say('U-Boot 2024.01\\r\\nHit any key to stop autoboot:  3')\n"
+        "for left in (2, 1, 0):\n"
+        "    if select.select([0], [], [], 1)[0]: say('\\r\\n=> '); time.sleep(600)\n"
+        "    say('\\b\\b\\b %d ' % left)\n"
+        "for number in range(60): say('\\r\\n[    %d.000000] driver %d is up' % (number, number)); time.sleep(0.1)\n"
+        "os.system('stty sane'); say('\\r\\n')\n"
+        "os.execlp('bash', 'bash', '--norc', '--noprofile', '-i')\n"
+    )
+    at(["python3", str(boot)])
+
+    with closing(way()) as transport:
+        assert works(transport)
+
+    assert "the board is about to boot" in said
+    assert any(text.startswith("the board is booting: ") for text in said)
+
+
+def test_a_board_in_its_boot_loader_is_named(at, way, home):
+    at(["sh", "-c", "while :; do printf '=> '; read -r line; done"])
+
+    with pytest.raises(TransportError, match="stands in its boot loader"):
+        way()
+
+
+def test_a_silent_line_is_an_error_that_says_what_to_look_at(way, uart):
+    with pytest.raises(TransportError) as caught:
+        way(query="wait=2")
+
+    assert caught.value.message == f"nothing is heard on serial://{uart.host}?wait=2 in 2 s"
+    assert "TX and RX" in caught.value.hint
+
+
+def test_noise_is_an_error_that_says_what_to_look_at(at, way):
+    at(["sh", "-c", "while :; do head -c 200 /dev/urandom; sleep 0.1; done"])
+
+    with pytest.raises(TransportError, match="is no text") as caught:
+        way(query="wait=2")
+
+    assert "?baud=" in caught.value.hint
+
+
+def test_a_board_without_python_is_told_so(at, way, home):
+    (home / "bin").mkdir()
+    for name in ("sh", "bash"):
+        (home / "bin" / name).symlink_to(f"/bin/{name}")
+    at(["/bin/bash", "--norc", "--noprofile", "-i"], PATH=f"{home}/bin")
+
+    from edgeprof.errors import DeviceError
+
+    with pytest.raises(DeviceError, match="no Python 3"):
+        way()
+
+
+def test_an_upload_that_loses_bytes_is_done_again(at, way, uart):
+    at(SHELL)
+    lost = []
+
+    def fault(data: bytes) -> bytes:
+        if uart.carried[0] > 3000 and len(lost) < 2 and len(data) > 10:
+            lost.append(data[5])
+            return data[:5] + data[6:]
+        return data
+
+    uart.baud = 500_000
+    uart.faults = (fault, None)
+
+    with closing(way()) as transport:
+        assert works(transport)
+
+    assert len(lost) == 2
+
+
+def test_a_line_that_eats_a_character_is_an_error(at, way, uart):
+    """Such as a console server with an escape character: the program passes as text, but frames need every byte."""
+    at(SHELL)
+    uart.faults = (lambda data: data.replace(b"\x01", b""), None)
+
+    with pytest.raises(TransportError, match="started, but no frame of it gets through"):
+        way()
+
+
+def test_a_host_that_dies_leaves_a_link_that_the_next_one_ends_at_once(at, way, said):
+    console = at(SHELL)
+    transport = way()
+    abandon(transport)
+
+    began = time.monotonic()
+    with closing(way()) as again:
+        assert works(again)
+
+    assert time.monotonic() - began < 20  # the far end by itself waits 25 s
+    assert "ending a link that an earlier program left there" in said
+    assert console.started == 1
+
+
+def abandon(transport: SerialTransport) -> None:
+    """Let go of the line without a word, as a killed process does."""
+    pump = transport._pump
+    with pump.changed:
+        pump._closing = True
+        pump.changed.notify_all()
+    for thread in pump._threads:
+        thread.join()
+    pump._line.close()
+
+
+def test_a_far_end_that_hears_nothing_gives_the_console_back(at, way, uart):
+    at(SHELL)
+    assert b"here-42" in hears(uart, b"here-42", b"echo here-$((6*7))\r")
+    before = uart.mode()
+    abandon(way(deadlines=SHORT))
+
+    time.sleep(SHORT.far_silent_s + 1)
+
+    assert b"back-42" in hears(uart, b"back-42", b"echo back-$((6*7))\r")
+    assert_same(before, uart)
+
+
+def test_a_far_end_that_is_killed_says_so_and_gives_the_console_back(at, way, uart, tmp_path):
+    at(SHELL)
+    with closing(way(deadlines=SHORT)) as transport:
+        child = int(run(transport, ("sh", "-c", "echo $PPID"), 10).stdout)
+        os.kill(child, signal.SIGKILL)
+
+        with pytest.raises(LinkLost, match="died of signal 9"):
+            run(transport, ("sleep", "20"), 20)
+
+    assert b"back-42" in hears(uart, b"back-42", b"echo back-$((6*7))\r", 12)
+
+
+def test_commands_end_with_the_link(at, way, tmp_path):
+    at(SHELL)
+    with closing(way()) as transport:
+        started = transport.open(("sh", "-c", "echo $$; exec sleep 600"))
+        pid = int(started.read(10))
+
+    time.sleep(2)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("serial://dev/ttyUSB0", "not a serial console"),
+        ("serial:///dev/ttyUSB0?bauds=9600", "unknown option `bauds`"),
+        ("serial:///dev/ttyUSB0?baud=fast", "`baud=fast`"),
+        ("serial:///dev/ttyUSB0?wait=0", "`wait=0`"),
+        ("socket://host", "not a serial console"),
+        ("socket://host:99999", "not a URL"),
+        ("rfc2217://:1", "not a serial console"),
+    ],
+)
+def test_a_url_that_cannot_be_is_refused(url, message):
+    for what in (connect, offered_key):
+        with pytest.raises(UsageError) as caught:
+            what(url)
+
+        assert message in caught.value.message
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("serial:///dev/no-such-port", "there is no serial port `/dev/no-such-port`"),
+        ("serial:///dev/null", "cannot open `/dev/null`"),
+        ("socket://127.0.0.1:1", "refuses connections"),
+        ("socket://no-such-host.invalid:1", "unknown host"),
+        ("rfc2217://127.0.0.1:1", "cannot open"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_named(url, message):
+    with pytest.raises(TransportError, match=message) as caught:
+        connect(url)
+
+    assert caught.value.hint
+
+
+def test_a_port_in_use_is_named(at, way, uart):
+    at(SHELL)
+    with closing(way()), pytest.raises(TransportError, match="in use by another program"):
+        way()

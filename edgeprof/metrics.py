@@ -9,6 +9,7 @@ from edgeprof.scores import HIGHER, LOWER
 from edgeprof.stats import (
     CONFIDENCE,
     accuracy_estimates,
+    cold_estimates,
     latency_estimates,
     over_launches,
     start_up_estimates,
@@ -17,7 +18,14 @@ from edgeprof.stats import (
 from edgeprof.stats.proportions import wilson
 
 # What says more of board and runtime than of the model, and what is no matter of good or bad.
-_NEITHER = ("idle_power_mw", "runtime_bytes", "process_start_ns", "runtime_load_ns")
+_NEITHER = (
+    "idle_power_mw",
+    "runtime_bytes",
+    "process_start_ns",
+    "runtime_load_ns",
+    "cold_process_start_ns",
+    "cold_runtime_load_ns",
+)
 _HIGHER = ("_ratio", "_db")
 _LATER = ("slow_after_s",)
 
@@ -43,6 +51,7 @@ def _measured(run: RunResult) -> tuple[Estimate, ...]:
     found = (
         *latency_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),
+        *cold_estimates(run.cold, dict(run.not_measured).get("cold_start_ns", "not_asked")),
         *sustained_estimates(run.sustained),
         *_memory(run),
         *power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached")),

@@ -260,6 +260,10 @@ class OpTime:
         dtype: Of the operator's first output, or `None`.
         resolution_ns: The step of the clock behind `runs_ns`.
         runs_ns: Its duration in each run, by the board's clock; empty without a `kernel`.
+        macs: Multiply-accumulates by its shapes; `None` where the node is not certain or shapes do not say.
+        arithmetic: The type its MACs are of (`float32`, `int8`, `float32×int8`), or `None` without any.
+        weight_bytes: Weights and biases it reads, or `None` where the node is not certain.
+        activation_bytes: What it reads and writes besides, or `None` likewise.
     """
 
     kernel: str | None
@@ -270,6 +274,17 @@ class OpTime:
     dtype: str | None
     resolution_ns: int
     runs_ns: tuple[int, ...]
+    macs: int | None = None
+    arithmetic: str | None = None
+    weight_bytes: int | None = None
+    activation_bytes: int | None = None
+
+    @property
+    def moved_bytes(self) -> int | None:
+        """Return all that it reads and writes once, weights included; `None` where that is not known."""
+        if self.weight_bytes is None or self.activation_bytes is None:
+            return None
+        return self.weight_bytes + self.activation_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +298,74 @@ class OpProfile:
 
     ops: tuple[OpTime, ...]
     latency_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeakProbe:
+    """A short measurement of how fast a board is at one thing.
+
+    Attributes:
+        kind: `float32` or `int8`: products through the runtime; `memory`: blocks moved by the C library.
+        what: The operator with its shapes; of memory `copy` or `read`.
+        amount: Multiply-accumulates, or bytes, of one run.
+        runs_ns: Duration of each run, by the board's clock.
+        size_bytes: Of memory: how large all blocks together are; else `None`.
+    """
+
+    kind: str
+    what: str
+    amount: int
+    runs_ns: tuple[int, ...]
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """What a board reaches at most, under the conditions named.
+
+    Attributes:
+        probes: Every measurement; the fastest of a kind counts.
+        conditions: Pairs of fact and value that the figures hold for: runtime, threads, cores, governor, …
+        measured_unix_s: When, by the host's clock.
+        not_measured: Pairs of a kind of probe and what the board said instead.
+    """
+
+    probes: tuple[PeakProbe, ...]
+    conditions: tuple[tuple[str, str], ...]
+    measured_unix_s: float
+    not_measured: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model's file says of it, kept with the run: the file may be gone when somebody asks.
+
+    Attributes:
+        operators: In its main graph.
+        macs: Of all operators whose shapes say.
+        uncounted: Names of operators whose shapes do not say.
+        parameters: Weights and biases, shared ones once.
+        weight_bytes: What they take in the file.
+        peak_live_bytes: Most of activations that must be kept at once.
+        quantised: Some tensor holds integers that stand for real numbers.
+        float_ops: Names of operators that compute floats, borders left out.
+        border_ops: How many operators only turn integers into floats or back.
+    """
+
+    operators: int
+    macs: int
+    uncounted: tuple[str, ...]
+    parameters: int
+    weight_bytes: int
+    peak_live_bytes: int
+    quantised: bool
+    float_ops: tuple[str, ...]
+    border_ops: int
+
+    @property
+    def working_set_bytes(self) -> int:
+        """Return what a run touches: weights, and activations at their most."""
+        return self.weight_bytes + self.peak_live_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +519,7 @@ class RunResult:
         runtime: What ran it.
         environment: Pairs of fact and value as the board said them (kernel, governor, temperature, …).
         launches: The launches that finished, in order.
+        cold: Starts of processes whose model and runtime were not in memory; empty where not measured.
         memory: Repeats of the memory run; empty where not measured.
         states: How the board did in each launch, in their order; empty or `None` where nobody watched.
         sustained: A long run, second by second; empty if nobody asked.
@@ -444,6 +528,8 @@ class RunResult:
         accuracy: Of runs stored before `evaluations`, or `None`.
         evaluations: Each output on each evaluation set, the first set first.
         op_profile: Time by operator, or `None`.
+        peaks: What the board reaches at most, which operators are held against; or `None`.
+        facts: What the model's file says, or `None` in runs of older versions.
         not_measured: Pairs of metric and reason code.
         warnings: What may spoil the numbers.
         group: What it shares with the runs it took turns with, and with no other; `None` if it ran alone.
@@ -465,6 +551,7 @@ class RunResult:
     runtime: RuntimeInfo | None
     environment: tuple[tuple[str, str], ...] = ()
     launches: tuple[RawLaunch, ...] = ()
+    cold: tuple[StartUp, ...] = ()
     memory: tuple[Memory, ...] = ()
     states: tuple[State | None, ...] = ()
     sustained: tuple[SustainedWindow, ...] = ()
@@ -473,6 +560,8 @@ class RunResult:
     accuracy: Accuracy | None = None
     evaluations: tuple[Evaluation, ...] = ()
     op_profile: OpProfile | None = None
+    peaks: Peaks | None = None
+    facts: ModelFacts | None = None
     not_measured: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Warning_, ...] = field(default=())
     group: str | None = None

@@ -22,6 +22,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "launches_differ": _LATENCY,
     "idle_drift": ("dynamic_energy_per_inference_uj",),
     "link_lost": (),
+    "not_cold": (),
     "no_warm_up": _LATENCY,
     "invented_sensors": _ENERGY,
     "other_load": _WALL,

@@ -1,6 +1,18 @@
-"""What a `.tflite` file says of itself, without TensorFlow."""
+"""What a `.tflite` file says of itself, without TensorFlow; and small ones of our own."""
 
 from edgeprof.analysis.costs import ModelCost, OpCost, read_costs
-from edgeprof.analysis.flatbuffer import ModelFile, read_model
+from edgeprof.analysis.facts import model_facts
+from edgeprof.analysis.flatbuffer import BORDER_OPS, ModelFile, read_model
+from edgeprof.analysis.probes import Probe, probes
 
-__all__ = ["ModelCost", "ModelFile", "OpCost", "read_costs", "read_model"]
+__all__ = [
+    "BORDER_OPS",
+    "ModelCost",
+    "ModelFile",
+    "OpCost",
+    "Probe",
+    "model_facts",
+    "probes",
+    "read_costs",
+    "read_model",
+]

@@ -33,6 +33,8 @@ class OpCost:
         dtype: Of its first output, numpy's name.
         macs: Multiply-accumulates; 0 for operators without weights or products of tensors; `None` where shapes do
             not say (loops, custom operators).
+        arithmetic: The type its MACs are of: `float32`, `int8`, or `float32×int8` where data and weights differ;
+            `None` without MACs.
         parameters: Weights and biases it reads.
         weight_bytes: What they take in the file.
         activation_bytes: What it reads and writes besides.
@@ -44,6 +46,7 @@ class OpCost:
     shape: tuple[int, ...] | None
     dtype: str | None
     macs: int | None
+    arithmetic: str | None
     parameters: int
     weight_bytes: int
     activation_bytes: int
@@ -124,13 +127,15 @@ def _costs(data: bytes) -> ModelCost:
         used.update(weights)
         moved = [tensors[i] for i in {*inputs, *outputs} if i >= 0 and not tensors[i].constant_bytes]
         spec = tensor_spec(graph, outputs[0]) if outputs and outputs[0] >= 0 else None
+        macs = None if custom or name in _UNCOUNTED else _macs(name, node, inputs, outputs, tensors)
         ops.append(
             OpCost(
                 index=index,
                 name=name,
                 shape=spec.shape if spec else None,
                 dtype=spec.dtype if spec else None,
-                macs=None if custom or name in _UNCOUNTED else _macs(name, node, inputs, outputs, tensors),
+                macs=macs,
+                arithmetic=_arithmetic(name, inputs, tensors) if macs else None,
                 parameters=sum(tensors[i].elements for i in weights),
                 weight_bytes=sum(tensors[i].constant_bytes for i in weights),
                 activation_bytes=sum(tensor.size_bytes for tensor in moved),
@@ -215,6 +220,11 @@ def _macs(name: str, node: Any, inputs: Sequence[int], outputs: Sequence[int], t
         return 0
     shapes = [tensors[i].shape if i >= 0 else () for i in inputs]
     return int(count(node, shapes, tensors[outputs[0]].elements))
+
+
+def _arithmetic(name: str, inputs: Sequence[int], tensors: Sequence[_Tensor]) -> str:
+    data, weights = (tensors[inputs[i]].dtype for i in ((2, 1) if name == "TRANSPOSE_CONV" else (0, 1)))
+    return data if data == weights else f"{data}×{weights}"
 
 
 def _convolution(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401

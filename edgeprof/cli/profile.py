@@ -91,6 +91,10 @@ PerOp = Annotated[
     bool,
     typer.Option("--per-op", help="Time by operator too, in a process of its own under the runtime's profiler."),
 ]
+Cold = Annotated[
+    bool,
+    typer.Option("--cold", help="Cold starts too: five processes whose files were taken out of memory first."),
+]
 Energy = Annotated[
     bool,
     typer.Option("--energy/--no-energy", help="Power and energy, where the board has a sensor: 21 s more a cell."),
@@ -138,6 +142,7 @@ def profile(
     idle: Idle = False,
     wait_s: Wait = 300.0,
     per_op: PerOp = False,
+    cold: Cold = False,
     energy: Energy = True,
     rail: Rail = None,
     meter: Meter = None,
@@ -203,6 +208,7 @@ def profile(
         reconnect_s=reconnect_s,
         launches=launches,
         per_op=per_op,
+        cold=cold,
         energy=energy,
         resume=resume,
         source=source,

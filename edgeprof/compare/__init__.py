@@ -3,5 +3,6 @@
 from edgeprof.compare.conditions import AXES, Axis, Change
 from edgeprof.compare.matrix import Cell, Matrix, relate
 from edgeprof.compare.pareto import Ranked, fronts
+from edgeprof.compare.quantised import Finding, Reason, findings
 
-__all__ = ["AXES", "Axis", "Cell", "Change", "Matrix", "Ranked", "fronts", "relate"]
+__all__ = ["AXES", "Axis", "Cell", "Change", "Finding", "Matrix", "Ranked", "Reason", "findings", "fronts", "relate"]

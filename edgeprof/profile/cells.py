@@ -1,6 +1,7 @@
 """A cell while it is measured: its run so far, and what its launches showed besides latencies."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from edgeprof.accuracy import (
@@ -12,8 +13,10 @@ from edgeprof.accuracy import (
     encode_inputs,
     judge,
 )
+from edgeprof.analysis import model_facts
+from edgeprof.errors import ModelError
 from edgeprof.profile.launch import Cell, Observed, run_samples
-from edgeprof.records import OpProfile, RunResult
+from edgeprof.records import Artifact, ModelFacts, OpProfile, RunResult, StartUp
 from edgeprof.remote import Board
 from edgeprof.warnings_ import warning
 
@@ -44,6 +47,10 @@ class LiveCell:
         self.seen.append(seen)
         self.run = replace(self.run, launches=(*self.run.launches, seen.launch), runtime=seen.runtime)
 
+    def add_cold(self, starts: tuple[StartUp, ...]) -> None:
+        """Take cold starts in."""
+        self.run = replace(self.run, cold=starts)
+
     def add_ops(self, profile: OpProfile) -> None:
         """Take the time by operator in."""
         self.run = replace(self.run, op_profile=profile)
@@ -57,6 +64,13 @@ class LiveCell:
     def not_measured(self, metric: str, reason: str) -> None:
         """Say that a metric has no value, and why."""
         self.run = replace(self.run, not_measured=(*self.run.not_measured, (metric, reason)))
+
+
+def known_facts(artifact: Artifact) -> ModelFacts | None:
+    """Return what an artifact's file says of itself; `None` where it cannot be read so far."""
+    with suppress(ModelError):
+        return model_facts(artifact.path)
+    return None
 
 
 def push_inputs(board: Board, cell: LiveCell) -> None:

@@ -92,7 +92,7 @@ class LiveLaunch:
             index=self._index,
             latency_ns=tuple(value for turn in self._samples for value in turn),
             warmup_ns=tuple(value for window in self._windows for value in window),
-            start_up=_start_up(child, self._first_ns),
+            start_up=start_up(child, self._first_ns),
             cpu_time_ns=sum(done.cpu_time_ns for done in timed),
             wall_time_ns=sum(done.wall_time_ns for done in timed),
             started_unix_ns=timed[0].started_unix_ns,
@@ -157,8 +157,8 @@ def run_samples(
     return outputs
 
 
-def child_request(board: Board, cell: Cell, *, per_op: bool = False) -> OpenRequest:
-    """Return what to open for a cell; with `per_op`, under the runtime's profiler."""
+def child_request(board: Board, cell: Cell, *, per_op: bool = False, cold: bool = False) -> OpenRequest:
+    """Return what to open for a cell; with `per_op`, under the runtime's profiler; `cold`, with its files evicted."""
     return OpenRequest(
         runtime=board.prepared.package.folder,
         model_sha256=cell.sha256,
@@ -167,6 +167,7 @@ def child_request(board: Board, cell: Cell, *, per_op: bool = False) -> OpenRequ
         input_sha256=cell.input_sha256,
         timeout_s=cell.plan.timeout_s,
         per_op=per_op,
+        cold=cold,
     )
 
 
@@ -179,7 +180,8 @@ def _warm_up(board: Board, child: OpenedChild, plan: RunPlan) -> tuple[list[tupl
     return windows, is_steady(windows)
 
 
-def _start_up(child: OpenedChild, first_ns: int) -> StartUp:
+def start_up(child: OpenedChild, first_ns: int) -> StartUp:
+    """Return the stages of a process's start, the first run's among them."""
     return StartUp(
         process_start_ns=child.process_start_ns,
         runtime_load_ns=child.runtime_load_ns,

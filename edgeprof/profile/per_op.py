@@ -1,8 +1,11 @@
 """Time by operator: a process of its own under the runtime's profiler, for that slows every run down."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from statistics import median
 
+from edgeprof.analysis import OpCost, read_costs
 from edgeprof.analysis.graph import Operator, read_operators
 from edgeprof.analysis.kernels import Seen, match_operators
 from edgeprof.errors import ChildError, DeviceError, LinkLost
@@ -30,16 +33,35 @@ def measure_per_op(board: Board, cell: LiveCell) -> None:
         LinkLost: The way is gone.
         ModelError: The file cannot be read.
     """
-    operators = read_operators(cell.run.artifact.path)
+    path = cell.run.artifact.path
+    operators, costs = read_operators(path), read_costs(path).ops
     typical_ns = median(median(launch.latency_ns) for launch in cell.run.launches)
     try:
-        profile = _profiled(board, cell.cell, operators, typical_ns)
+        profile = with_costs(_profiled(board, cell.cell, operators, typical_ns), costs)
     except ChildError as exc:
         cell.not_measured("ops", exc.code)
         cell.warn("per_op_failed", f"time by operator is not measured: {exc.message}")
         return
     cell.add_ops(profile)
     _doubts(cell, profile)
+
+
+def with_costs(profile: OpProfile, costs: Sequence[OpCost]) -> OpProfile:
+    """Return the profile with what each operator that is known computes and moves."""
+
+    def one(op: OpTime) -> OpTime:
+        if op.node is None:
+            return op
+        cost = costs[op.node]
+        return replace(
+            op,
+            macs=cost.macs,
+            arithmetic=cost.arithmetic,
+            weight_bytes=cost.weight_bytes,
+            activation_bytes=cost.activation_bytes,
+        )
+
+    return replace(profile, ops=tuple(one(op) for op in profile.ops))
 
 
 def _doubts(cell: LiveCell, profile: OpProfile) -> None:

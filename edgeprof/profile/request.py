@@ -43,6 +43,7 @@ class ProfileRequest:
         control: Run every cell twice, against itself: any difference found is a false alarm.
         margin_ratio: A change within this share counts as the same.
         per_op: Time by operator too.
+        cold: Cold starts too.
         energy: Power and energy too, where the board has a sensor.
         resume: Go on with the newest session that measured any of these cells: what it completed is not measured again.
         source: Where from: one of its rails, or a meter on this host.
@@ -64,6 +65,7 @@ class ProfileRequest:
     control: bool = False
     margin_ratio: float = MARGIN_RATIO
     per_op: bool = False
+    cold: bool = False
     energy: bool = True
     resume: bool = False
     source: PowerSource = field(default_factory=PowerSource)

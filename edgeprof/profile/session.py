@@ -14,11 +14,13 @@ from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError, UsageError
 from edgeprof.power import METRICS
 from edgeprof.profile import conditions
-from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
+from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, known_facts, push_inputs
+from edgeprof.profile.cold import measure_cold
 from edgeprof.profile.energy import measure_power
 from edgeprof.profile.gates import Gate
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Watch
+from edgeprof.profile.peaks import measure_peaks
 from edgeprof.profile.per_op import measure_per_op
 from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
 from edgeprof.profile.resume import cell_key
@@ -105,7 +107,8 @@ class Session:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
         power = lambda board, cell: self._power(board, cell, facts)  # noqa: E731
-        for step in (self._sustained, power, self._memory, self._per_op, self._accuracy):
+        per_op = lambda board, cell: self._per_op(board, cell, facts)  # noqa: E731
+        for step in (self._sustained, power, self._memory, self._cold, per_op, self._accuracy):
             for cell in self._alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board, facts)
@@ -130,6 +133,7 @@ class Session:
                 plan=plan_on(self._request, plan, facts.ns_per_instruction),
                 runtime=None,
                 environment=conditions.environment(facts),
+                facts=known_facts(artifact),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
                 session=self._setting.session,
                 cell_sha256=key,
@@ -270,11 +274,20 @@ class Session:
         cell.run = replace(cell.run, memory=repeats)
         self._store.save_run(cell.run)
 
-    def _per_op(self, board: Board, cell: LiveCell) -> None:
+    def _cold(self, board: Board, cell: LiveCell) -> None:
+        if not self._request.cold:
+            return
+        self._watch.say(self._device.name, f"{cell.title()}: cold starts")
+        measure_cold(board, cell)
+        self._store.save_run(cell.run)
+
+    def _per_op(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
         if not self._request.per_op:
             return
         self._watch.say(self._device.name, f"{cell.title()}: operators")
         measure_per_op(board, cell)
+        if cell.run.op_profile is not None:
+            measure_peaks(board, cell, facts, lambda text: self._watch.say(self._device.name, text))
         self._store.save_run(cell.run)
 
     def _accuracy(self, board: Board, cell: LiveCell) -> None:

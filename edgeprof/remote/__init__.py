@@ -1,16 +1,17 @@
 """The host's end of an agent: bootstrap, the protocol, and the board as one thing to talk to."""
 
-from edgeprof.remote.agent import (
-    Agent,
+from edgeprof.remote.agent import Agent, LinuxAgent
+from edgeprof.remote.answers import (
     DataRequest,
+    Evicted,
     InvokeData,
     InvokePerOp,
     InvokeTimed,
-    LinuxAgent,
     OpenedChild,
     OpenRequest,
     OpEvent,
     Snapshot,
+    Streamed,
 )
 from edgeprof.remote.board import Board, connect_board, probe_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
@@ -20,6 +21,7 @@ __all__ = [
     "Agent",
     "Board",
     "DataRequest",
+    "Evicted",
     "InvokeData",
     "InvokePerOp",
     "InvokeTimed",
@@ -31,6 +33,7 @@ __all__ = [
     "SetupOptions",
     "Snapshot",
     "Stopped",
+    "Streamed",
     "connect_board",
     "probe_board",
 ]

@@ -1,184 +1,33 @@
 """An agent as the host sees it: a few typed calls, whatever carries them."""
 
 import base64
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edgeprof.errors import DeviceError
 from edgeprof.records import RuntimeInfo, TensorSpec
+from edgeprof.remote.answers import (
+    DataRequest,
+    Evicted,
+    InvokeData,
+    InvokePerOp,
+    InvokeTimed,
+    OpenedChild,
+    OpenRequest,
+    OpEvent,
+    Resident,
+    Sampled,
+    Snapshot,
+    Streamed,
+)
 from edgeprof.remote.wire import PROTOCOL, Progress, Wire
 from edgeprof.units import seconds_to_ns
 
 _SHORT_S = 30.0
 # The agent ends a child at the plan's own limit and says so; the host waits a little longer for that answer.
 _SLACK_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """A child to start: one model in one fresh process.
-
-    Attributes:
-        runtime: The runtime's folder on the board.
-        model_sha256: Which model, already there.
-        threads: Threads the runtime may use.
-        cpus: Cores it may run on, or `None` for all.
-        input_sha256: A file whose first sample fills the inputs, or `None` for zeros.
-        timeout_s: Longest it may take to be ready.
-        per_op: With the runtime's profiler, for `per_op` alone: it makes every run slower.
-    """
-
-    runtime: str
-    model_sha256: str
-    threads: int = 1
-    cpus: tuple[int, ...] | None = None
-    input_sha256: str | None = None
-    timeout_s: float = 120.0
-    per_op: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """Memory of a process at one moment."""
-
-    rss_bytes: int
-    anonymous_bytes: int
-    file_backed_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedChild:
-    """A child that has its model allocated and has run nothing yet.
-
-    Attributes:
-        child: Its number.
-        launch: The folder of its files.
-        inputs: The model's inputs as the runtime sees them.
-        outputs: Its outputs.
-        process_start_ns: From spawn to its first statement.
-        runtime_load_ns: Loading the library.
-        model_load_ns: Opening the model.
-        allocate_ns: Compiling it.
-        runtime: What will run it.
-        empty_call_ns: Cost of timing a call that does nothing.
-        before_runtime: Memory before the library was loaded.
-        before_model: Memory after that, before the model.
-    """
-
-    child: int
-    launch: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    process_start_ns: int
-    runtime_load_ns: int
-    model_load_ns: int
-    allocate_ns: int
-    runtime: RuntimeInfo
-    empty_call_ns: int
-    before_runtime: Resident
-    before_model: Resident
-
-
-@dataclass(frozen=True, slots=True)
-class InvokeTimed:
-    """Timed runs: where their latencies lie on the board, and what they cost.
-
-    `samples` holds the file's bytes where they are few enough to have come along; `missed` counts runs at a rate that
-    began an interval late or more.
-    """
-
-    count: int
-    file: str
-    sha256: str
-    samples: bytes | None
-    cpu_time_ns: int
-    wall_time_ns: int
-    started_unix_ns: int
-    started_monotonic_ns: int
-    missed: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataRequest:
-    """Samples to run.
-
-    Attributes:
-        child: In which child.
-        inputs_sha256: The samples, already on the board.
-        count: How many.
-        fresh: Reset the model's variables before each.
-        timeout_s: Longest that all of them may take.
-    """
-
-    child: int
-    inputs_sha256: str
-    count: int
-    fresh: bool
-    timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class InvokeData:
-    """Runs over samples: where their outputs lie on the board."""
-
-    count: int
-    file: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpEvent:
-    """An operator or kernel that a profiler showed in every run.
-
-    Attributes:
-        kind: `node`: the runtime ran this operator itself. `kernel`: a delegate ran it, in place of operators.
-            `inner`: a part of the node around it, whose time holds this one's.
-        tag: A node's operator, or the name of a kernel.
-        index: The node's place in the file; of a kernel, its number in its delegate.
-        resolution_ns: The step of the clock behind its durations.
-    """
-
-    kind: str
-    tag: str
-    index: int
-    resolution_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class InvokePerOp:
-    """Profiled runs: what each showed, in order, and where their durations lie on the board.
-
-    The file holds int64: the latency of each run, then for each event its duration in each run. `samples` holds its
-    bytes where they are few enough to have come along.
-    """
-
-    count: int
-    events: tuple[OpEvent, ...]
-    file: str
-    sha256: str
-    samples: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A child's process at one moment."""
-
-    rss_bytes: int
-    peak_rss_bytes: int
-    anonymous_bytes: int
-    file_backed_bytes: int
-    cpu_time_ns: int
-    involuntary_switches: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """What a sampler left: where its lines lie on the board."""
-
-    count: int
-    file: str
-    sha256: str
+_STREAM_ROUNDS = 20
 
 
 class Agent(Protocol):
@@ -209,6 +58,9 @@ class Agent(Protocol):
 
     def per_op(self, child: int, count: int, timeout_s: float) -> InvokePerOp:
         """Run exactly `count` times under the profiler; the child was opened with `per_op`."""
+
+    def stream(self, child: int, how: str, size_bytes: int, threads: int, timeout_s: float) -> Streamed:
+        """Move memory of so many bytes in the child, by `copy` or `read` (comparing), with so many threads."""
 
     def snapshot(self, child: int) -> Snapshot:
         """Return the child's memory."""
@@ -255,6 +107,7 @@ class LinuxAgent:
             "timeout_s": request.timeout_s,
             "memory_limit_bytes": None,
             "per_op": request.per_op,
+            "cold": request.cold,
         }
         return _opened(self._wire.call("open", params, request.timeout_s + _SLACK_S))
 
@@ -308,6 +161,12 @@ class LinuxAgent:
             samples=_samples(got),
         )
 
+    def stream(self, child: int, how: str, size_bytes: int, threads: int, timeout_s: float) -> Streamed:
+        """See `Agent`."""
+        params = {"child": child, "how": how, "size_bytes": size_bytes, "threads": threads, "rounds": _STREAM_ROUNDS}
+        got = self._wire.call("stream", {**params, "timeout_s": timeout_s}, timeout_s + _SLACK_S)
+        return Streamed(_int64s(base64.b64decode(got["samples"])), got["round_bytes"])
+
     def snapshot(self, child: int) -> Snapshot:
         """See `Agent`."""
         got = self._wire.call("snapshot", {"child": child}, _SHORT_S)
@@ -357,7 +216,16 @@ def _opened(got: Mapping[str, Any]) -> OpenedChild:
         empty_call_ns=got["empty_call_ns"],
         before_runtime=_resident(resident["start"]),
         before_model=_resident(resident["runtime"]),
+        evicted=_evicted(got.get("evicted")),
     )
+
+
+def _evicted(found: Mapping[str, Any] | None) -> Evicted | None:
+    if found is None:
+        return None
+    if "error" in found:
+        return Evicted(error=found["error"])
+    return Evicted(found["bytes"], found["resident_bytes"], tuple(found["stayed"]))
 
 
 def _tensor(item: Mapping[str, Any]) -> TensorSpec:
@@ -388,6 +256,10 @@ def _timed(got: Mapping[str, Any]) -> InvokeTimed:
         started_monotonic_ns=got["started_monotonic_ns"],
         missed=got["missed"],
     )
+
+
+def _int64s(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(data) // 8}q", data)
 
 
 def _samples(got: Mapping[str, Any]) -> bytes | None:

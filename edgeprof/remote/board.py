@@ -92,6 +92,19 @@ class Board:
         push_bytes(self._transport, data, self._path(f"inputs/{sha256}.bin"), sent)
         return sha256
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Put something of the host's own on the board, for any host to find there: `peaks/….json`."""
+        push_bytes(self._transport, data, self._path(name))
+
+    def kept(self, name: str) -> bytes | None:
+        """Return what a host has kept on the board under that name, or `None`."""
+        try:
+            return pull_bytes(self._transport, self._path(name))
+        except LinkLost:
+            raise
+        except DeviceError:
+            return None
+
     def pull(self, file: str, sha256: str) -> bytes:
         """Return a file that the agent named, checked against its hash.
 

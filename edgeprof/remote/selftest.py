@@ -8,7 +8,7 @@ from edgeprof import resources
 from edgeprof.boards import parse_facts
 from edgeprof.errors import DeviceError
 from edgeprof.records import RuntimeInfo
-from edgeprof.remote.agent import DataRequest, OpenRequest
+from edgeprof.remote.answers import DataRequest, OpenRequest
 from edgeprof.remote.board import Board
 
 _TIMEOUT_S = 60.0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -53,6 +54,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "cell_sha256": run.cell_sha256,
         "origin": run.origin,
         "environment": dict(run.environment),
+        "facts": None if run.facts is None else asdict(run.facts),
         "metrics": metric_items(run),
         "states": [None if state is None else _fields(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from edgeprof import units
 from edgeprof.records import CLOCK_INSTRUCTIONS, OpTime, RunPlan, RunResult
+from edgeprof.report.roofline import limit_item, limit_of, limit_text, peaks_item, peaks_text, roof_of
 from edgeprof.report.text import console, plain, table
 from edgeprof.report.words import reason_words
 from edgeprof.stats import OpShare, OpShares, op_shares
@@ -18,10 +19,11 @@ NO_TIME = "no_time_of_its_own"
 
 
 def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
-    """Return `ops` (a list, the rest last; empty where not measured) and `op_profile` (how they were measured)."""
-    found = shares(run)
+    """Return `ops` (a list, the rest last), `op_profile` (how they were measured) and `peaks` (what they may reach)."""
+    found, peaks = shares(run), peaks_item(run, raw=raw)
     if found is None:
-        return {"ops": [], "op_profile": {"name": run.plan.metric, "not_measured": not_measured(run)}}
+        profile = {"name": run.plan.metric, "not_measured": not_measured(run)}
+        return {"ops": [], "op_profile": profile, "peaks": peaks}
     about: dict[str, Any] = {
         "name": run.plan.metric,
         "unprofiled": found.total,
@@ -34,7 +36,7 @@ def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
     }
     if raw and run.op_profile:
         about["runs"] = [run.plan.amount(value) for value in run.op_profile.latency_ns]
-    return {"ops": [_item(row, run.plan, raw=raw) for row in found.rows], "op_profile": about}
+    return {"ops": [_item(row, run, raw=raw) for row in found.rows], "op_profile": about, "peaks": peaks}
 
 
 def print_costliest(run: RunResult, cell: str) -> None:
@@ -49,7 +51,7 @@ def print_costliest(run: RunResult, cell: str) -> None:
     hidden = len(ops) - len(ordered[:_COSTLIEST])
     more = f"; {hidden} more in `run show {run.run_id}`" if hidden else ""
     console().print(plain(f"{cell}: costliest operators, {method(found, run.plan)}{more}"))
-    console().print(_table([*ordered[:_COSTLIEST], rest], run.plan))
+    _print(run, [*ordered[:_COSTLIEST], rest])
 
 
 def print_all(run: RunResult) -> None:
@@ -57,7 +59,7 @@ def print_all(run: RunResult) -> None:
     found = shares(run)
     if found is not None:
         console().print(plain(f"operators, {method(found, run.plan)}"))
-        console().print(_table(found.rows, run.plan))
+        _print(run, found.rows)
     elif not_measured(run) != "not_asked":
         console().print(plain(f"operators: not measured ({reason_words(not_measured(run))})"))
 
@@ -81,13 +83,32 @@ def method(found: OpShares, plan: RunPlan) -> str:
     return f"{runs}, which costs {units.change(1 + found.overhead_ratio)} ({whole} without, {profiled} with it){scaled}"
 
 
-def _table(rows: Sequence[OpShare], plan: RunPlan) -> Table:
-    cost = "instructions" if plan.clock == CLOCK_INSTRUCTIONS else "time"
-    found = table("share", cost, "operator", "node", "output", "run by", right=("share", cost, "node"))
+def _print(run: RunResult, rows: Sequence[OpShare]) -> None:
+    console().print(_table(run, rows))
+    if text := peaks_text(run):
+        console().print(plain(text))
+
+
+def _table(run: RunResult, rows: Sequence[OpShare]) -> Table:
+    cost = "instructions" if run.plan.clock == CLOCK_INSTRUCTIONS else "time"
+    above = roof_of(run)
+    limit = [] if above is None else ["bound by, reached"]
+    names = ["share", cost, *limit, "operator", "node", "output", "MACs", "bytes", "run by"]
+    found = table(*names, right=("share", cost, "node", "MACs", "bytes"))
     for row in rows:
         share = "" if row.share_ratio is None else units.percent(row.share_ratio)
-        found.add_row(*(plain(text) for text in (share, amount_text(row, plan), *op_names(row.op))))
+        bound = [] if above is None else [limit_text(limit_of(row, above))]
+        operator, node, output, run_by = op_names(row.op)
+        texts = (share, amount_text(row, run.plan), *bound, operator, node, output, *work_texts(row.op), run_by)
+        found.add_row(*(plain(text) for text in texts))
     return found
+
+
+def work_texts(op: OpTime | None) -> tuple[str, str]:
+    """Return what a row computes and moves: MACs and bytes; empty where shapes do not say."""
+    if op is None or op.moved_bytes is None:
+        return "", ""
+    return (units.count(op.macs) if op.macs else "" if op.macs == 0 else "not counted"), units.size(op.moved_bytes)
 
 
 def amount_text(row: OpShare, plan: RunPlan) -> str:
@@ -116,8 +137,13 @@ def op_names(op: OpTime | None) -> tuple[str, str, str, str]:
     return op.op or "kernel, nodes unknown", node, shape, run_by
 
 
-def _item(row: OpShare, plan: RunPlan, *, raw: bool) -> dict[str, Any]:
-    op = row.op
+def _work(op: OpTime) -> dict[str, Any]:
+    names = ("macs", "arithmetic", "weight_bytes", "activation_bytes")
+    return {name: getattr(op, name) for name in names}
+
+
+def _item(row: OpShare, run: RunResult, *, raw: bool) -> dict[str, Any]:
+    op, plan = row.op, run.plan
     item: dict[str, Any] = {
         "kind": "rest" if op is None else "kernel" if op.node is None else "operator",
         "node": op and op.node,
@@ -130,6 +156,8 @@ def _item(row: OpShare, plan: RunPlan, *, raw: bool) -> dict[str, Any]:
         "point": row.amount,
         "resolution": None if op is None or row.amount is None else plan.amount(op.resolution_ns),
         "share_ratio": row.share_ratio,
+        "work": None if op is None or op.moved_bytes is None else _work(op),
+        "limit": None if op is None or run.peaks is None else limit_item(limit_of(row, roof_of(run))),
         "not_measured": NO_TIME if row.amount is None else None,
     }
     if raw and op is not None:

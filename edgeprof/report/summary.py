@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from edgeprof import units
-from edgeprof.compare import fronts
+from edgeprof.compare import findings, fronts
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
 from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
 from edgeprof.report.document import comparison_item, document, run_item
+from edgeprof.report.names import cell_name
 from edgeprof.report.ops import print_costliest
+from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
@@ -50,7 +52,11 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
         print_accuracy(shown)
         for found in outcome.comparisons:
             out.print(plain(verdict(found, shown)))
+        for finding in findings(shown):
+            out.print(plain(finding_text(finding, shown)))
         for run in shown:
+            if text := cold_start(run, shown):
+                out.print(plain(text))
             if run.sustained:
                 out.print(plain(sustained(run, shown)))
             print_costliest(run, cell_name(run, shown))
@@ -100,6 +106,8 @@ def outcome_document(outcome: "Outcome") -> str:
     whole["comparisons"] = [comparison_item(found) for found in outcome.comparisons]
     if outcome.taken:
         whole["taken"] = list(outcome.taken)
+    shown = [run for run in outcome.runs if run.launches]
+    whole["findings"] = [finding_item(found, shown) for found in findings(shown)]
     if outcome.failures:
         whole["failures"] = [
             {"device": f.device, "what": f.what, "error": f.error.message, "hint": f.error.hint}
@@ -247,6 +255,17 @@ def sustained(run: RunResult, runs: Sequence[RunResult]) -> str:
     return f"{cell_name(run, runs)} for {length}: {'; '.join(parts)}  {bars([w.median_ns for w in run.sustained])}"
 
 
+def cold_start(run: RunResult, runs: Sequence[RunResult]) -> str:
+    """Return a run's cold start beside its warm one, as a sentence; empty where there is none."""
+    by_name = {e.name: e for e in estimates(run)}
+    cold, warm = by_name["cold_start_ns"], by_name.get("start_ns")
+    if cold.point is None or warm is None:
+        return ""
+    both = [f"{figure(e)} ({units.interval(e.name, e.low, e.point or 0, e.high)})" for e in (cold, warm)]
+    count = f"{cold.n_launches} processes"
+    return f"{cell_name(run, runs)}: cold start to the first result {both[0]}, {count}; with files in memory {both[1]}"
+
+
 def bars(values: Sequence[float], width: int = 40) -> str:
     """Return values as a line of at most `width` bars, from 0 to the highest; each bar is the mean of its share."""
     count = min(width, len(values))
@@ -276,15 +295,3 @@ def print_warnings(runs: Sequence[RunResult]) -> None:
     for (code, text), where in seen.items():
         about = "all" if len(where) == len(runs) > 1 else ", ".join(where)
         console().print(plain(f"warning: {about}: {text} [{code}]"))
-
-
-def cell_name(run: RunResult, runs: Sequence[RunResult]) -> str:
-    """Return the shortest name of a cell that tells it from the others."""
-    parts = (
-        (run.device, {other.device for other in runs}),
-        (run.artifact.model, {other.artifact.model for other in runs}),
-        (run.artifact.recipe, {other.artifact.recipe for other in runs}),
-        (f"×{run.plan.threads}", {f"×{other.plan.threads}" for other in runs}),
-        (run.plan.cpus, {other.plan.cpus for other in runs}),
-    )
-    return " ".join(name for name, several in parts if len(several) > 1) or run.device

@@ -10,7 +10,14 @@ from edgeprof.stats.comparisons import (
     decide,
     verdicts,
 )
-from edgeprof.stats.estimates import CONFIDENCE, is_narrow, latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.estimates import (
+    CONFIDENCE,
+    cold_estimates,
+    is_narrow,
+    latency_estimates,
+    over_launches,
+    start_up_estimates,
+)
 from edgeprof.stats.ops import OpShare, OpShares, op_shares
 from edgeprof.stats.sustained import sustained_estimates
 
@@ -21,6 +28,7 @@ __all__ = [
     "OpShare",
     "OpShares",
     "accuracy_estimates",
+    "cold_estimates",
     "compare",
     "compare_separate",
     "comparison",

@@ -38,7 +38,7 @@ def is_narrow(estimate: Estimate, precision_ratio: float) -> bool:
 
 
 def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
-    """Return each stage of start-up over `launches`: the median of one observation a launch.
+    """Return each stage of start-up over `launches`, and their sum: the median of one observation a launch.
 
     Where the clock counts instructions they are not measured: a process that waits for its disk executes none.
     """
@@ -46,11 +46,20 @@ def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Es
         return tuple(
             Estimate(stage.name, "median", None, not_measured="clock_counts_instructions") for stage in fields(StartUp)
         )
-    return tuple(
-        over_launches(
-            stage.name, "median", [getattr(launch.start_up, stage.name) for launch in launches], looks=len(plan.looks)
-        )
-        for stage in fields(StartUp)
+    stages = {stage.name: [getattr(launch.start_up, stage.name) for launch in launches] for stage in fields(StartUp)}
+    stages["start_ns"] = [sum(values) for values in zip(*stages.values(), strict=True)]
+    return tuple(over_launches(name, "median", values, looks=len(plan.looks)) for name, values in stages.items())
+
+
+def cold_estimates(starts: Sequence[StartUp], reason: str) -> tuple[Estimate, ...]:
+    """Return the stages of cold starts and their sum, each over processes; or that `reason` is why there are none."""
+    if not starts:
+        return (Estimate("cold_start_ns", "median", None, not_measured=reason),)
+    stages = [stage.name for stage in fields(StartUp)]
+    totals = [sum(getattr(start, stage) for stage in stages) for start in starts]
+    return (
+        *(over_launches(f"cold_{stage}", "median", [getattr(start, stage) for start in starts]) for stage in stages),
+        over_launches("cold_start_ns", "median", totals),
     )
 
 

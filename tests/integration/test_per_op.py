@@ -77,3 +77,49 @@ def test_nobody_asked_for_operators(cli):
     run = done.json()["items"][0]
     assert run["ops"] == []
     assert run["op_profile"] == {"name": "latency_ns", "not_measured": "not_asked"}
+
+
+def test_operators_are_held_against_the_board_s_own_peaks_which_are_measured_once(cli, data):
+    path = data / "models/mlperf_tiny/pretrainedResnet_quant.tflite"
+
+    first, again = profiled(cli, path), profiled(cli, path)
+    others = profiled(cli, path, "--threads", "2")
+
+    peaks = first["peaks"]
+    assert set(peaks["macs_per_s"]) == {"float32", "int8"}
+    assert min(peaks["bytes_per_s"], peaks["beyond_bytes_per_s"], *peaks["macs_per_s"].values()) > 1e6
+    assert again["peaks"]["measured_unix_s"] == peaks["measured_unix_s"]
+    assert others["peaks"]["measured_unix_s"] > peaks["measured_unix_s"]
+    assert others["peaks"]["conditions"]["threads"] == "2"
+    timed = [op for op in first["ops"] if op["op"] == "CONV_2D" and (op["point"] or 0) > 2000]
+    assert timed
+    for op in timed:
+        assert op["work"]["macs"] > 0
+        assert op["work"]["arithmetic"] == "int8"
+        assert op["limit"]["bound"] in ("compute", "memory")
+        assert 0 < op["limit"]["reached_low_ratio"] <= op["limit"]["reached_ratio"]
+    assert sum(op["work"]["macs"] for op in first["ops"] if op["work"]) == first["facts"]["macs"] == 12_501_632
+    shown = cli("run", "show", first["run_id"])
+    assert "bound by, reached" in shown.out
+    assert "peaks of this board with 1 thread" in shown.out
+
+
+def test_int8_that_loses_against_float_says_why_from_what_was_measured(cli, data, tmp_path):
+    files = [data / f"models/own/fmnist_cnn_{kind}.tflite" for kind in ("float", "int8")]
+
+    done = cli(
+        "profile", *files, "--runtime", "tflite-runtime", "--per-op", "--launches", "4", "--runs", "70", "--json"
+    )
+
+    if "Python" in done.err:
+        pytest.skip("tflite-runtime has no wheel for this Python")
+    assert done.code == 0, done.err
+    document = done.json()
+    jsonschema.validate(document, schema())
+    (found,) = document["findings"]
+    assert (found["kind"], found["base"]) == ("slower", document["items"][0]["run_id"])
+    assert found["reasons"][0]["code"] == "not_delegated"
+    assert "slower than" in found["text"]
+    page = tmp_path / "page.html"
+    assert cli("report", *(run["run_id"] for run in document["items"]), "-o", page).code == 0
+    assert "none of its operators in XNNPACK" in page.read_text()

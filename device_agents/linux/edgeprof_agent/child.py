@@ -84,7 +84,7 @@ class Child:
         return dict(self._about(), start_up=stages, resident=resident, empty_call_ns=self._runtime.empty_call_ns())
 
     def invoke(self, params: dict) -> dict:
-        """Do an `invoke`, timed or over data, or a `per_op`.
+        """Do an `invoke`, timed or over data, a `per_op` or a `stream`.
 
         Raises:
             AgentError: `invoke_failed`, `bad_request`, `no_profiler`.
@@ -93,6 +93,8 @@ class Child:
         if not params.get("most_samples"):  # thinned series are for long runs: each takes the place of the last
             self._files += 1
         path = os.path.join(self._spec["launch_path"], "{:04d}".format(self._files))
+        if params.get("stream"):
+            return self._stream(params["stream"], path + ".stream")
         if params.get("per_op"):
             return self._per_op(params, path + ".ops")
         return self._data(params, path + ".out") if params.get("inputs_path") else self._timed(params, path + ".ns")
@@ -113,6 +115,12 @@ class Child:
         except (RuntimeError, ValueError) as exc:
             raise AgentError("invoke_failed", self._runtime.failure(exc)) from exc
         return dict(count=params["count"], events=events, **_kept(times, path))
+
+    def _stream(self, params: dict, path: str) -> dict:
+        from edgeprof_agent.stream import stream
+
+        rounds, moved_bytes = stream(params)
+        return dict(count=len(rounds), round_bytes=moved_bytes, **_kept(rounds, path))
 
     def _data(self, params: dict, path: str) -> dict:
         count, size = params["count"], self._sample_bytes()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from edgeprof_agent import checks, memory, system
+from edgeprof_agent import checks, cold, memory, system
 from edgeprof_agent.errors import AgentError
 from edgeprof_agent.files import Home, described
 from edgeprof_agent.lines import LineReader
@@ -52,6 +52,7 @@ class Child:
         launch: The name of the folder of its files.
         cpus: The cores it was confined to, or `None`.
         per_op: It runs with the runtime's profiler.
+        evicted: What became of the files that were to leave the page cache before it began, or `None`.
         request_id: The request it is busy with; only of meaning while `busy`.
         busy: It works on a request.
         deadline: Monotonic time at which that request has taken too long, or `None`.
@@ -64,6 +65,7 @@ class Child:
         self.number = number
         self.cpus = spec["cpus"]
         self.per_op = spec["per_op"]
+        self.evicted = _evicted([spec["model"], *cold.files_below(spec["folder"])]) if spec["cold"] else None
         self.request_id, self.busy, self.deadline = None, False, None
         self.ready = False
         self._limited = spec["memory_limit_bytes"] is not None
@@ -119,7 +121,7 @@ class Child:
         """
         if not self.ready:
             self.ready = True
-            return dict(result, child=self.number, launch=self.launch)
+            return dict(result, child=self.number, launch=self.launch, evicted=self.evicted)
         path = result.pop("path")
         return dict(result, **described(self._home.path, path))
 
@@ -191,6 +193,7 @@ class Child:
             "input": None if sample is None else home.existing("inputs", sample, ".bin", "input"),
             "memory_limit_bytes": checks.optional_whole(params, "memory_limit_bytes", 1, _MOST_BYTES),
             "per_op": checks.flag(params, "per_op"),
+            "cold": checks.flag(params, "cold"),
             "parent": os.getpid(),
         }
 
@@ -214,6 +217,13 @@ class Child:
         with open(self._stderr_path, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _STDERR_BYTES))
             return {"stage": self._stage, "stderr": file.read().decode(errors="replace")}
+
+
+def _evicted(paths: list) -> dict:
+    try:
+        return cold.evict(paths)
+    except OSError as exc:
+        return {"error": str(exc)}
 
 
 def _message(line: bytes) -> object:

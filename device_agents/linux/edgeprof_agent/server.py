@@ -9,13 +9,14 @@ import sys
 import time
 
 from edgeprof_agent import PROTOCOL, VERSION, checks, system
-from edgeprof_agent.children import MOST_SECONDS, Child
+from edgeprof_agent.children import MOST_SECONDS, MOST_THREADS, Child
 from edgeprof_agent.errors import AgentError, from_exception
 from edgeprof_agent.events import MAX_RUNS
 from edgeprof_agent.files import Home
 from edgeprof_agent.lines import LineReader, send
 from edgeprof_agent.probe import probe
 from edgeprof_agent.samplers import Sampler
+from edgeprof_agent.stream import LEAST_BYTES, MOST_BYTES, MOST_ROUNDS
 from edgeprof_agent.timing import MAX_COUNT
 
 _MOST_CHILDREN = 8
@@ -56,8 +57,9 @@ class Server:
         self._selector.register(0, selectors.EVENT_READ, None)
         self._methods = {
             "hello": self._hello, "clock": self._clock, "probe": self._probe, "open": self._open,
-            "invoke": self._invoke, "per_op": self._per_op, "snapshot": self._snapshot, "close": self._close,
-            "sampler_start": self._sampler_start, "sampler_stop": self._sampler_stop, "cancel": self._cancel,
+            "invoke": self._invoke, "per_op": self._per_op, "stream": self._stream, "snapshot": self._snapshot,
+            "close": self._close, "cancel": self._cancel,
+            "sampler_start": self._sampler_start, "sampler_stop": self._sampler_stop,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -159,6 +161,18 @@ class Server:
         if not child.per_op:
             raise AgentError("bad_request", "child {} was not opened with `per_op`".format(child.number))
         self._ask(number, child, params, {"per_op": True, "count": checks.whole(params, "count", 1, MAX_RUNS)})
+
+    def _stream(self, number: object, params: dict) -> None:
+        how = params.get("how")
+        if how not in ("copy", "read"):
+            raise AgentError("bad_request", "`how` must be `copy` or `read`, not {}".format(repr(how)[:200]))
+        work = {
+            "how": how,
+            "size_bytes": checks.whole(params, "size_bytes", LEAST_BYTES, MOST_BYTES),
+            "threads": checks.whole(params, "threads", 1, MOST_THREADS),
+            "rounds": checks.whole(params, "rounds", 1, MOST_ROUNDS),
+        }
+        self._ask(number, self._child(params), params, {"stream": work})
 
     def _ask(self, number: object, child: Child, params: dict, work: dict) -> None:
         child.begin(number, checks.number(params, "timeout_s", MOST_SECONDS))

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgeprof import units, version
+from edgeprof.compare import findings
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.power import METRICS as POWER_METRICS
@@ -21,6 +22,7 @@ from edgeprof.report.html.distribution import beyond, every_launch, overview
 from edgeprof.report.html.embedded import embedded
 from edgeprof.report.html.timeline import launch_panels, over_time, power_panels, sustained_panels
 from edgeprof.report.html.views import Figure
+from edgeprof.report.quantised import finding_text
 from edgeprof.report.summary import sustained, verdict
 from edgeprof.stats import verdicts
 
@@ -33,6 +35,11 @@ _MANY_RUNS = 20
 # With more launches than this on a page their histograms are coarser.
 _MANY_LAUNCHES = 200
 _STAGES = ("process_start_ns", "runtime_load_ns", "model_load_ns", "allocate_ns", "first_inference_ns")
+_COLD_STAGES = tuple(f"cold_{stage}" for stage in _STAGES)
+_COLD = (
+    "The same stages in processes whose model and runtime had been taken out of memory before, as the kernel "
+    "confirmed. Python itself and the system's libraries were in memory."
+)
 _MEMORY = ("runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
 
 
@@ -89,6 +96,7 @@ def _content(runs: Sequence[RunResult]) -> dict[str, object]:
         "headings": headings,
         "rows": list(zip(named, rows, strict=True)),
         "overviews": _overviews(named),
+        "findings": [finding_text(found, runs) for found in findings(runs)],
         "verdicts": [verdict(found, runs) for found in verdicts(runs)],
         "sections": [_section(title, run, runs) for title, run in named],
     }
@@ -164,6 +172,9 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
     if start:
         text = "Each part is the median over launches of that stage; files may be in memory already."
         found.append(Figure("Start-up", start, text, where, views.spoiling(run, *_STAGES)))
+    cold = stacked([e for e in estimates(run) if e.name in _COLD_STAGES])
+    if cold:
+        found.append(Figure("Cold start", cold, _COLD, where, views.spoiling(run, "start_ns")))
     if run.power is not None and (panels := power_panels(run.power)):
         found.append(
             Figure("Power", over_time(panels, "Power"), _rail(run.power), where, views.spoiling(run, *POWER_METRICS))

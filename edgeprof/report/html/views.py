@@ -9,8 +9,8 @@ from markupsafe import Markup
 from edgeprof import units
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, ORIGIN, Estimate, RunResult, Warning_
+from edgeprof.report.names import cell_name
 from edgeprof.report.ops import amount_text, method, not_measured, op_names, shares
-from edgeprof.report.summary import cell_name
 from edgeprof.report.words import metric_words, reason_words
 
 

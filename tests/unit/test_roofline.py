@@ -1,0 +1,97 @@
+"""Which limit an operator has on a board, how near it comes, and where nobody can say."""
+
+from dataclasses import replace
+
+import pytest
+
+from edgeprof.analysis import probes, read_costs
+from edgeprof.records import ModelFacts, OpTime, PeakProbe, Peaks
+from edgeprof.report.roofline import limit_text
+from edgeprof.stats.roofline import op_limit, roof
+
+CONV = OpTime("k", True, 0, "CONV_2D", (1, 8, 8, 4), "float32", 1, (), 1_000_000, "float32", 4_000, 6_000)
+FACTS = ModelFacts(1, 1_000_000, (), 1000, 200_000, 100_000, False, (), 0)
+# 100 G MACs a second; 10 GB/s in blocks of 512 KiB, 1 GB/s beyond.
+PEAKS = Peaks(
+    (
+        PeakProbe("float32", "slow", 1_000_000, (20_000,) * 9),
+        PeakProbe("float32", "fast", 1_000_000, (10_000,) * 9 + (900_000,)),
+        PeakProbe("memory", "copy", 1_000_000, (100_000,) * 9, 512 << 10),
+        PeakProbe("memory", "copy", 1_000_000, (1_000_000,) * 9, 64 << 20),
+    ),
+    (),
+    0.0,
+)
+ROOF = roof(PEAKS, FACTS)
+
+
+def test_the_fastest_probe_of_a_kind_is_the_peak_and_a_disturbed_run_changes_nothing():
+    assert ROOF.macs_per_s == {"float32": pytest.approx(1e11)}
+    assert (ROOF.bytes_per_s, ROOF.working_set_bytes) == (pytest.approx(1e10), 512 << 10)
+    assert (ROOF.beyond_bytes_per_s, ROOF.beyond_bytes) == (pytest.approx(1e9), 64 << 20)
+
+
+def test_a_model_larger_than_every_block_is_held_against_the_largest():
+    found = roof(PEAKS, replace(FACTS, weight_bytes=100 << 20))
+
+    assert (found.bytes_per_s, found.beyond_bytes_per_s) == (pytest.approx(1e9), None)
+
+
+def test_many_products_on_few_bytes_are_bound_by_arithmetic():
+    found = op_limit(CONV, 20_000, ROOF)
+
+    assert (found.bound, found.limit_ns) == ("compute", pytest.approx(10_000))
+    assert found.reached_ratio == pytest.approx(0.5)
+    assert found.intensity == pytest.approx(100)
+    assert found.macs_per_s == pytest.approx(5e10)
+    assert limit_text(found) == "compute, 50.0 %"
+
+
+def test_few_products_on_many_bytes_are_bound_by_memory():
+    found = op_limit(replace(CONV, weight_bytes=400_000), 50_000, ROOF)
+
+    assert found.bound == "memory"
+    assert found.reached_ratio == pytest.approx(40_600 / 50_000)
+
+
+def test_an_operator_without_products_has_the_memory_as_its_limit_and_no_intensity():
+    found = op_limit(replace(CONV, macs=0, arithmetic=None), 2_000, ROOF)
+
+    assert (found.bound, found.intensity, found.macs_per_s) == ("memory", None, None)
+
+
+def test_what_a_coarse_clock_may_have_lost_makes_the_share_a_range():
+    found = op_limit(replace(CONV, resolution_ns=1000), 20_000, ROOF)
+
+    assert limit_text(found) == "compute, 47.6 … 50.0 %"
+
+
+@pytest.mark.parametrize(
+    ("op", "time_ns", "reason"),
+    [
+        (replace(CONV, node=None), 1_000, "node_unknown"),
+        (replace(CONV, kernel=None), None, "no_time_of_its_own"),
+        (replace(CONV, resolution_ns=1000), 400, "too_short_for_the_profilers_clock"),
+        (replace(CONV, macs=None), 1_000, "shapes_do_not_say"),
+        (replace(CONV, arithmetic="float32×int8"), 1_000, "no_peak_for_its_arithmetic"),
+        (replace(CONV, macs=0, weight_bytes=0, activation_bytes=0), 1_000, "moves_nothing"),
+    ],
+)
+def test_where_the_limit_is_not_known_the_reason_is_said(op: OpTime, time_ns: float | None, reason: str):
+    found = op_limit(op, time_ns, ROOF)
+
+    assert (found.not_known, found.bound, found.reached_ratio) == (reason, None, None)
+    assert limit_text(found) == ""
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "int8"])
+def test_a_probe_is_a_model_of_the_work_that_it_says(tmp_path, arithmetic: str):
+    found = probes(arithmetic)
+
+    for probe in found:
+        path = tmp_path / "probe.tflite"
+        path.write_bytes(probe.model)
+        (op,) = read_costs(path).ops
+        assert (op.macs, op.arithmetic) == (probe.macs, arithmetic)
+        assert probe.what.startswith(op.name)
+    assert sum(len(probe.model) for probe in found) < 500_000

@@ -118,7 +118,7 @@ def cut(coupling: Coupling, kept: Kept, *, fresh: bool = False) -> Model:
     def change(layer: Layer) -> list[Part] | None:
         notes = coupling.slices.get(layer.name)
         if notes is None or not (notes.axes or notes.sizes):
-            return [Part(copy_layer(layer), None)] if fresh else None
+            return [Part(copy_layer(layer), None)] if fresh and layer.trainable_weights else None
         return [Part(copy_layer(layer, **_settings(coupling, notes, kept)), _weights(coupling, notes, kept, fresh))]
 
     return rebuild(coupling.model, change)

@@ -157,7 +157,8 @@ def _stages(request: CompressRequest, parent: str, recipe: Recipe) -> tuple[str,
 def _trained_on(request: CompressRequest, recipe: Recipe) -> tuple[object, ...]:
     if not recipe.steps:
         return ()
-    return (request.train and content_sha256(request.train), request.seed)
+    files = [content_sha256(Path(path)) for step in recipe.steps for path in step.files()]
+    return (request.train and content_sha256(request.train), request.seed, files)
 
 
 def _convert(request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], progress: Progress) -> None:

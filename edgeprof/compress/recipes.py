@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from edgeprof.compress.conversions import Conversion
-from edgeprof.compress.steps import Cluster, Prune, Qat, Step, check_order, parse_step
+from edgeprof.compress.steps import (
+    Channels,
+    Cluster,
+    Discrete,
+    Distill,
+    LowRank,
+    Prune,
+    Qat,
+    Step,
+    check_order,
+    parse_step,
+)  # fmt: skip
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
@@ -77,6 +88,16 @@ RECIPES = (
         (Prune(sparsity=0.5), Cluster(clusters=16, keep="zeros"), Qat(keep="zeros+clusters")),
         _INT8,
     ),
+    Recipe("channels30-int8", (Channels(share=0.3),), _INT8),
+    Recipe("channels50-int8", (Channels(share=0.5),), _INT8),
+    Recipe("channels70-int8", (Channels(share=0.7),), _INT8),
+    Recipe(
+        "channels50-taylor-int8", (Channels(share=0.5, importance="taylor", scope="global", normalise="none"),), _INT8
+    ),
+    Recipe("lowrank-int8", (LowRank(),), _INT8),
+    Recipe("distill-int8", (Distill(),), _INT8),
+    Recipe("binary", (Discrete(levels="binary"),), _INT8),
+    Recipe("ternary", (Discrete(levels="ternary"),), _INT8),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeprof.compress.bridge import know_activations
 from edgeprof.compress.cache import move, partial
-from edgeprof.compress.steps import Cluster, Prune, Qat, Step
+from edgeprof.compress.steps import Channels, Cluster, Discrete, Distill, LowRank, Prune, Qat, Step
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, set_seeds
 from edgeprof.errors import ModelError
@@ -59,6 +59,22 @@ def apply_step(model: Any, step: Step, training: TrainingData | None, teller: Te
             from edgeprof.compress.qat import apply as train_quantised
 
             return train_quantised(model, step, training, teller)
+        case Channels():
+            from edgeprof.compress import channel_pruning
+
+            return channel_pruning.apply(model, step, training, teller)
+        case LowRank():
+            from edgeprof.compress import low_rank
+
+            return low_rank.apply(model, step, training, teller)
+        case Distill():
+            from edgeprof.compress import distilling
+
+            return distilling.apply(model, step, training, teller)
+        case Discrete():
+            from edgeprof.compress import discretising
+
+            return discretising.apply(model, step, training, teller)
         case _:
             raise ModelError(f"step `{step.kind}` has no code", "this is a defect of edgeprof: report it")
 

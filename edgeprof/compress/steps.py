@@ -2,7 +2,7 @@
 
 A recipe is a sequence of steps, each a change of a tf_keras model, and then a conversion. To add a step:
 
-1. Write a frozen dataclass below `Step` (or `Trained`, if it fine-tunes) and put it into `STEPS`. Its fields, with
+1. Write a frozen dataclass below `step.Step` (or `Trained`, if it fine-tunes) and put it into `STEPS`. Its fields, with
    their annotations and defaults, are what a recipe's TOML may set; types may be `int`, `float`, `str`, `bool` and
    `tuple[str, ...]`. `check` refuses values out of range.
 2. Write a module with `apply(model, step, training, teller)` and name it in the one `match` of
@@ -12,95 +12,21 @@ A recipe is a sequence of steps, each a change of a tf_keras model, and then a c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from enum import IntEnum
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
+from edgeprof.compress.step import Place, Step, Trained
+from edgeprof.compress.structure_steps import Channels, Discrete, Distill, LowRank
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
 
+__all__ = [
+    "STEPS", "Channels", "Cluster", "Discrete", "Distill", "LowRank", "Place", "Prune", "Qat", "Step", "Trained",
+    "check_order", "parse_step",
+]  # fmt: skip
+
 KEEP = ("nothing", "zeros", "clusters", "zeros+clusters")
-
-
-class Place(IntEnum):
-    """Where a kind of step stands in a recipe; equal places may follow one another in any order."""
-
-    STUDENT = 0
-    STRUCTURE = 1
-    SPARSITY = 2
-    CODEBOOK = 3
-    QUANTISATION = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A change of a Keras model.
-
-    Class attributes:
-        kind: What it is called in a recipe's TOML.
-        place: Where it stands.
-        trains: It cannot do its work without `--train`; what merely does better with it says so in a warning.
-        makes: What a later step may undo: `zeros`, `clusters` or nothing.
-    """
-
-    kind: ClassVar[str]
-    place: ClassVar[Place]
-    trains: ClassVar[bool] = False
-    makes: ClassVar[str] = ""
-
-    def keeps(self) -> frozenset[str] | None:
-        """Return which of what earlier steps made this one keeps; `None` for all of it."""
-        return None
-
-    def check(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            UsageError: Names the value and what it may be.
-        """
-
-    def fields(self) -> dict[str, Any]:
-        """Return its kind and settings, as JSON and TOML have them."""
-        settings = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"kind": self.kind, **{name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}}
-
-    def _between(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise UsageError(f"`{name} = {value}` of step `{self.kind}` is out of range", f"from {low:g} to {high:g}")
-
-    def _one_of(self, name: str, known: Sequence[object]) -> None:
-        value = getattr(self, name)
-        if value not in known:
-            hint = f"{did_you_mean(str(value), [str(k) for k in known])}known: {', '.join(map(str, known))}"
-            raise UsageError(f"`{name} = {value!r}` of step `{self.kind}` is unknown", hint)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained(Step):
-    """A step that fine-tunes; see `edgeprof.compress.training.fine_tune`.
-
-    Attributes:
-        epochs: At most so many passes over the training split.
-        learning_rate: Of Adam.
-        batch_size: Samples a gradient.
-        patience: Epochs without a better validation loss after which it stops.
-    """
-
-    trains: ClassVar[bool] = True
-
-    epochs: int = 3
-    learning_rate: float = 0.001
-    batch_size: int = 64
-    patience: int = 2
-
-    def check(self) -> None:
-        """See `Step`."""
-        self._between("epochs", 0, 10_000)
-        self._between("learning_rate", 1e-9, 10)
-        self._between("batch_size", 1, 1_000_000)
-        self._between("patience", 1, 10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +122,7 @@ class Qat(Trained):
         return _parts(self.keep)
 
 
-STEPS: dict[str, type[Step]] = {step.kind: step for step in (Prune, Cluster, Qat)}
+STEPS: dict[str, type[Step]] = {step.kind: step for step in (Distill, Channels, LowRank, Prune, Cluster, Discrete, Qat)}
 
 
 def parse_step(table: Mapping[str, object]) -> Step:

@@ -6,7 +6,7 @@ Removing one means taking its slice out of every weight that it lies along.
 Source of the idea: G. Fang et al. (2023), "DepGraph: Towards Any Structural Pruning", CVPR.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +60,15 @@ class Coupling:
         return kept[self.classes[labels]]
 
 
-def couple(model: Model) -> Coupling:
+def couple(model: Model, leave: Sequence[str] = ()) -> Coupling:
     """Return the channels of a flat functional model (see `graph.copy`).
 
+    Args:
+        model: The model.
+        leave: Names of layers that keep all their channels.
+
     Raises:
-        ModelError: The model is no graph of layers.
+        ModelError: The model is no graph of layers, or has no layer that `leave` names.
     """
     trace = Trace(Atoms())
     for tensor in model.inputs:
@@ -76,6 +80,12 @@ def couple(model: Model) -> Coupling:
     for tensor in model.outputs:
         trace.atoms.pin(trace.labels[id(tensor)], "it is an output of the model")
     slices = {notes.layer.name: notes for notes in trace.slices.values()}
+    for name in leave:
+        made = slices[name].made if name in slices else None
+        if made is None:
+            known = ", ".join(found for found, notes in slices.items() if notes.made is not None)
+            raise ModelError(f"`leave` names `{name}`, and no layer so called makes channels", f"those do: {known}")
+        trace.atoms.pin(made, "you said so")
     classes, pinned = trace.atoms.classes(), trace.atoms.pinned()
     families = tuple(_families(slices.values(), classes, pinned))
     return Coupling(model, slices, classes, families, dict(_fixed(slices.values(), classes, pinned)))

@@ -91,9 +91,7 @@ RECIPES = (
     Recipe("channels30-int8", (Channels(share=0.3),), _INT8),
     Recipe("channels50-int8", (Channels(share=0.5),), _INT8),
     Recipe("channels70-int8", (Channels(share=0.7),), _INT8),
-    Recipe(
-        "channels50-taylor-int8", (Channels(share=0.5, importance="taylor", scope="global", normalise="none"),), _INT8
-    ),
+    Recipe("channels50-taylor-int8", (Channels(share=0.5, importance="taylor"),), _INT8),
     Recipe("lowrank-int8", (LowRank(),), _INT8),
     Recipe("distill-int8", (Distill(),), _INT8),
     Recipe("binary", (Discrete(levels="binary"),), _INT8),

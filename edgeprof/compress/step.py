@@ -73,7 +73,7 @@ class Trained(Step):
 
     Attributes:
         epochs: At most so many passes over the training split.
-        learning_rate: Of Adam.
+        learning_rate: Of Adam, at the beginning; it falls to nothing along half a cosine.
         batch_size: Samples a gradient.
         patience: Epochs without a better validation loss after which it stops.
     """

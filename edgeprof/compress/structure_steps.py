@@ -30,6 +30,7 @@ class Distill(Trained):
     place: ClassVar[Place] = Place.STUDENT
 
     epochs: int = 10
+    patience: int = 4
     student: str = ""
     width: float = 0.5
     multiple: int = 1
@@ -140,6 +141,7 @@ class Discrete(Trained):
     place: ClassVar[Place] = Place.QUANTISATION
 
     epochs: int = 10
+    patience: int = 4
     levels: str = "ternary"
     threshold: str = "twn"
     ends: bool = False

@@ -1,5 +1,6 @@
 """Training data in a model's shape, and fine-tuning on them. Child only."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,8 +94,9 @@ def fine_tune(
 ) -> Tuned:
     """Train `model` in place with Adam; keep the weights of the best epoch by validation loss.
 
-    It stops early after `step.patience` epochs without a better one. A trainer of its own is compiled, so the model
-    may come uncompiled.
+    The learning rate falls to nothing along half a cosine: at a constant one a trained model gets worse before it gets
+    better. It stops early after `step.patience` epochs without a better one. A trainer of its own is compiled, so the
+    model may come uncompiled.
 
     Args:
         model: A tf_keras model; its weights change.
@@ -110,9 +112,9 @@ def fine_tune(
     import tf_keras
 
     set_seeds(training.seed)
-    model.compile(
-        optimizer=tf_keras.optimizers.Adam(step.learning_rate), loss=training.loss, metrics=list(training.metrics)
-    )
+    batches = math.ceil(len(training.train.x[0]) / step.batch_size)
+    rate = tf_keras.optimizers.schedules.CosineDecay(step.learning_rate, max(1, batches * step.epochs))
+    model.compile(optimizer=tf_keras.optimizers.Adam(rate), loss=training.loss, metrics=list(training.metrics))
     before = _loss(model, training.validation, step.batch_size)
     if step.epochs == 0:
         return Tuned(0, 0, before, before)

@@ -116,7 +116,7 @@ def with_ends(student: Model, ends: Sequence[str], teacher: Model, hints: Sequen
 
     Args:
         student: Ends in logits; its weights are trained.
-        ends: What each of its outputs really ends in.
+        ends: What each of its outputs really ends in, or nothing to have the logits alone.
         teacher: Ends in logits; it stays as it is.
         hints: Pairs of layers whose difference is added to the loss.
 
@@ -126,7 +126,7 @@ def with_ends(student: Model, ends: Sequence[str], teacher: Model, hints: Sequen
     import tensorflow as tf
     import tf_keras
 
-    outputs = [tf_keras.layers.Activation(end)(out) for end, out in zip(ends, student.outputs, strict=True)]
+    outputs = [tf_keras.layers.Activation(end)(out) for end, out in zip(ends, student.outputs, strict=False)]
     made = tf_keras.Model(student.inputs, [*student.outputs, *outputs])
     for hint in hints:
         theirs, ours = _output(teacher, hint.teacher, "teacher"), _output(student, hint.student, "student")

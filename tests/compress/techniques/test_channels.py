@@ -5,6 +5,7 @@ import pytest
 
 from edgeprof.compress.techniques.coupling import couple, cut, hide, macs, parameters
 from edgeprof.compress.techniques.graph import copy
+from edgeprof.compress.techniques.importance import channel_scores
 from edgeprof.compress.techniques.selection import Choice, choose, describe, gone
 from edgeprof.errors import ModelError
 from tests.compress.techniques import models
@@ -170,3 +171,29 @@ def test_a_subclassed_model_is_refused_with_what_would_work(tk):
         copy(Own())
 
     assert "functional or sequential" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["pretrainedResnet.h5", "kws_ref_model.h5", "vww_96.h5"])
+def test_real_models_come_out_smaller_cheaper_and_right(name, tk, data, rng):
+    check_halved(tk.models.load_model(data / "models" / "mlperf_tiny" / name, compile=False), rng)
+
+
+def test_a_mobilenet_with_inverted_residuals_comes_out_smaller_cheaper_and_right(tk, rng):
+    check_halved(tk.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=5), rng)
+
+
+def check_halved(model, rng):
+    """Half of the MACs go; what is left computes what the model computes with nobody reading the rest."""
+    coupling = couple(copy(model))
+    scores = channel_scores(coupling, "l2")
+
+    kept = choose(coupling, scores, Choice(share=0.5, multiple=4))
+    smaller = cut(coupling, kept)
+
+    again = couple(smaller)
+    assert 0.4 < macs(again, again.all_kept()) / macs(coupling, coupling.all_kept()) <= 0.5
+    assert smaller.count_params() < 0.7 * model.count_params()
+    assert smaller.output_shape == model.output_shape
+    hide(coupling, kept)
+    x = rng.uniform(0, 1, (4, *model.input_shape[1:])).astype(np.float32)
+    np.testing.assert_allclose(run(smaller, x), run(coupling.model, x), rtol=1e-3, atol=1e-5)

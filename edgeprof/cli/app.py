@@ -15,6 +15,7 @@ from edgeprof.cli import (
     profile,
     report,
     run,
+    serve,
     target,
     validate,
     verify,
@@ -55,6 +56,7 @@ app.command("ab")(ab.ab)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
 app.command("verify")(verify.verify)
 app.command("inspect")(inspect.inspect)
 app.command("compress")(compress.compress)

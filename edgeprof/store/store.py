@@ -145,6 +145,22 @@ class Store:
         found = (_row(row) for row in rows)
         return [row for row in found if wanted.status in (None, row.status)]
 
+    def describe(self, run_ids: Sequence[str]) -> list[RunResult]:
+        """Return runs without their launches: what was measured on what, and no sample."""
+        query = sa.select(runs.c.document).where(runs.c.run_id.in_(run_ids))
+        with self._begin() as connection, _unreadable(self.url):
+            return [documents.load(RunResult, row.document) for row in connection.execute(query).all()]
+
+    def distinct(self, name: str) -> list[str]:
+        """Return the values of a column of names: `device`, `model`, `recipe`."""
+        with self._begin() as connection:
+            return list(connection.execute(sa.select(runs.c[name]).distinct().order_by(runs.c[name])).scalars())
+
+    def complete_headline(self, row: RunRow) -> RunRow:
+        """Return a row that an older edgeprof left without its headline, with it; this reads the run's samples."""
+        found = _headline(self.load_run(row.run_id))
+        return replace(row, **found)  # type: ignore[arg-type] # names and kinds are those of the columns
+
     def find_cells(self, keys: Sequence[str]) -> list[CellRow]:
         """Return the runs of cells (`RunResult.cell_sha256`), the newest first."""
         names = ("run_id", "created_unix_s", "status", "owner", "session", "cell_sha256")

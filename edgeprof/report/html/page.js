@@ -34,7 +34,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // Without this script the link gives the same JSON, compressed.
-document.getElementById("download").addEventListener("click", async (event) => {
+document.getElementById("download")?.addEventListener("click", async (event) => {
   if (!window.DecompressionStream) return;
   const link = event.currentTarget;
   event.preventDefault();

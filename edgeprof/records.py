@@ -289,15 +289,19 @@ class OpTime:
 
 @dataclass(frozen=True, slots=True)
 class OpProfile:
-    """Runs under the runtime's profiler, in a process of their own.
+    """Time by operator: under the runtime's profiler, or of each operator as a model of its own.
 
     Attributes:
         ops: In the order in which they ran; operators without a time of their own at the end.
-        latency_ns: Each profiled run as a whole, by the board's clock.
+        latency_ns: Each profiled run as a whole, by the board's clock; empty of sub-models, which have none.
+        method: `profiler`, or `submodels`.
+        call_ns: Of sub-models: what a run of a model of one product takes, the runtime's own part of each.
     """
 
     ops: tuple[OpTime, ...]
     latency_ns: tuple[int, ...]
+    method: str = "profiler"
+    call_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

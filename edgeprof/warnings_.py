@@ -23,6 +23,8 @@ CODES: dict[str, tuple[str, ...]] = {
     "idle_drift": ("dynamic_energy_per_inference_uj",),
     "link_lost": (),
     "not_cold": (),
+    "no_profiler": ("ops",),
+    "submodel_failed": ("ops",),
     "no_warm_up": _LATENCY,
     "invented_sensors": _ENERGY,
     "other_load": _WALL,

@@ -17,7 +17,7 @@ _MOST_INPUTS = 1024
 _MOST_DIMENSIONS = 16
 _LONGEST_NAME = 1024
 Parsed = TypeVar("Parsed")
-_STATEFUL_OPS = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
+STATEFUL_OPS = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
 BORDER_OPS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 # What reading broken bytes can raise: an offset beyond the file, a table that is none, an unknown code.
 _BROKEN = (struct.error, IndexError, TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError)
@@ -106,7 +106,7 @@ def _read(data: bytes) -> ModelFile:
     return ModelFile(
         inputs=_specs(first, first.InputsLength(), first.Inputs),
         outputs=_specs(first, first.OutputsLength(), first.Outputs),
-        stateful=not _STATEFUL_OPS.isdisjoint(ops) or any(_is_variable(graph, size) for graph in graphs),
+        stateful=not STATEFUL_OPS.isdisjoint(ops) or any(_is_variable(graph, size) for graph in graphs),
         ops=tuple(ops),
         custom_ops=tuple(sorted({names[i][0] for i in used if names[i][1]})),
         float_ops=tuple(sorted({names[i][0] for i in _float_ops(first, size)} - BORDER_OPS)),

@@ -30,6 +30,12 @@ class Probe:
     model: bytes
 
 
+def one_product(arithmetic: str) -> Probe:
+    """Return the least model there can be: what a run of it takes is the runtime's own part of every run."""
+    model = _model(arithmetic, (1, 1), (1, 1), (1, 1), _dense)
+    return Probe(arithmetic, "FULLY_CONNECTED 1×1×1", 1, model)
+
+
 def probes(arithmetic: str) -> tuple[Probe, ...]:
     """Return the probes for `float32` or `int8`."""
     side = _SIDE * _SIDE

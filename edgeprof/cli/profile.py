@@ -91,6 +91,16 @@ PerOp = Annotated[
     bool,
     typer.Option("--per-op", help="Time by operator too, in a process of its own under the runtime's profiler."),
 ]
+PerOpBy = Annotated[
+    str | None,
+    typer.Option(
+        "--per-op-by",
+        metavar="HOW",
+        help="profiler: the runtime's. submodels: each operator as a model of its own. Implies --per-op.",
+        show_default="the profiler, else submodels",
+        autocompletion=lambda: ["auto", "profiler", "submodels"],
+    ),
+]
 Cold = Annotated[
     bool,
     typer.Option("--cold", help="Cold starts too: five processes whose files were taken out of memory first."),
@@ -142,6 +152,7 @@ def profile(
     idle: Idle = False,
     wait_s: Wait = 300.0,
     per_op: PerOp = False,
+    per_op_by: PerOpBy = None,
     cold: Cold = False,
     energy: Energy = True,
     rail: Rail = None,
@@ -207,7 +218,8 @@ def profile(
         setup=setup,
         reconnect_s=reconnect_s,
         launches=launches,
-        per_op=per_op,
+        per_op=per_op or per_op_by is not None,
+        per_op_by=per_op_by or "auto",
         cold=cold,
         energy=energy,
         resume=resume,

@@ -11,6 +11,7 @@ from edgeprof.analysis.kernels import Seen, match_operators
 from edgeprof.errors import ChildError, DeviceError, LinkLost
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import Cell, child_request, int64s
+from edgeprof.profile.submodels import by_submodels
 from edgeprof.records import CLOCK_INSTRUCTIONS, OpProfile, OpTime, RunPlan
 from edgeprof.remote import Board, OpEvent
 from edgeprof.stats import op_shares
@@ -26,8 +27,13 @@ _COARSE_RATIO = 0.1
 _DISTORTED_RATIO = 0.8
 
 
-def measure_per_op(board: Board, cell: LiveCell) -> None:
+def measure_per_op(board: Board, cell: LiveCell, how: str = "profiler") -> None:
     """Put the time by operator into the run, or the reason why there is none.
+
+    Args:
+        board: Where.
+        cell: Of which run.
+        how: `profiler`, `submodels`, or `auto`: sub-models only where the runtime has no profiler.
 
     Raises:
         LinkLost: The way is gone.
@@ -37,13 +43,25 @@ def measure_per_op(board: Board, cell: LiveCell) -> None:
     operators, costs = read_operators(path), read_costs(path).ops
     typical_ns = median(median(launch.latency_ns) for launch in cell.run.launches)
     try:
-        profile = with_costs(_profiled(board, cell.cell, operators, typical_ns), costs)
+        profile = with_costs(_measured(board, cell, how, operators, typical_ns), costs)
     except ChildError as exc:
         cell.not_measured("ops", exc.code)
         cell.warn("per_op_failed", f"time by operator is not measured: {exc.message}")
         return
     cell.add_ops(profile)
     _doubts(cell, profile)
+
+
+def _measured(board: Board, cell: LiveCell, how: str, operators: tuple[Operator, ...], typical_ns: float) -> OpProfile:
+    if how == "submodels":
+        return by_submodels(board, cell, operators)
+    try:
+        return _profiled(board, cell.cell, operators, typical_ns)
+    except ChildError as exc:
+        if how != "auto" or exc.code != "no_profiler":
+            raise
+        cell.warn("no_profiler", f"operators were measured as models of their own, for {exc.message}")
+        return by_submodels(board, cell, operators)
 
 
 def with_costs(profile: OpProfile, costs: Sequence[OpCost]) -> OpProfile:
@@ -67,6 +85,8 @@ def with_costs(profile: OpProfile, costs: Sequence[OpCost]) -> OpProfile:
 def _doubts(cell: LiveCell, profile: OpProfile) -> None:
     """Warn of what the profiler's own clock and cost do to the figures."""
     plan = cell.run.plan
+    if profile.method != "profiler":
+        return
     shares = op_shares(profile, cell.run.launches, plan)
     if shares is None:
         return

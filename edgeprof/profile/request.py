@@ -17,6 +17,7 @@ from edgeprof.targets import did_you_mean
 _COUNTED_LOOKS = (4, 8)
 _COUNTED_RUNS = 16
 MOST_THREADS = 256
+PER_OP_BY = ("auto", "profiler", "submodels")
 MOST_RUNS = 2_000_000
 _CPUS = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -43,6 +44,7 @@ class ProfileRequest:
         control: Run every cell twice, against itself: any difference found is a false alarm.
         margin_ratio: A change within this share counts as the same.
         per_op: Time by operator too.
+        per_op_by: `auto` (the profiler, or sub-models where there is none), `profiler` or `submodels`.
         cold: Cold starts too.
         energy: Power and energy too, where the board has a sensor.
         resume: Go on with the newest session that measured any of these cells: what it completed is not measured again.
@@ -65,6 +67,7 @@ class ProfileRequest:
     control: bool = False
     margin_ratio: float = MARGIN_RATIO
     per_op: bool = False
+    per_op_by: str = "auto"
     cold: bool = False
     energy: bool = True
     resume: bool = False
@@ -122,6 +125,9 @@ def check(request: ProfileRequest) -> None:
     if request.setup.runtime not in (None, *RUNTIMES):
         hint = did_you_mean(request.setup.runtime, RUNTIMES) + f"known runtimes: {', '.join(RUNTIMES)}"
         raise UsageError(f"unknown runtime: `{request.setup.runtime}`", hint)
+    if request.per_op_by not in PER_OP_BY:
+        hint = did_you_mean(request.per_op_by, PER_OP_BY) + f"known: {', '.join(PER_OP_BY)}"
+        raise UsageError(f"--per-op-by `{request.per_op_by}` is unknown", hint)
     for wheel in request.setup.wheels:
         if not wheel.is_file():
             raise UsageError(f"there is no wheel at `{wheel}`", "check the path given to --wheel")

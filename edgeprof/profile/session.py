@@ -285,7 +285,7 @@ class Session:
         if not self._request.per_op:
             return
         self._watch.say(self._device.name, f"{cell.title()}: operators")
-        measure_per_op(board, cell)
+        measure_per_op(board, cell, self._request.per_op_by)
         if cell.run.op_profile is not None:
             measure_peaks(board, cell, facts, lambda text: self._watch.say(self._device.name, text))
         self._store.save_run(cell.run)

@@ -26,6 +26,7 @@ def per_op_items(run: RunResult, *, raw: bool) -> dict[str, Any]:
         return {"ops": [], "op_profile": profile, "peaks": peaks}
     about: dict[str, Any] = {
         "name": run.plan.metric,
+        "method": found.method,
         "unprofiled": found.total,
         "profiled": found.profiled,
         "overhead_ratio": found.overhead_ratio,
@@ -77,10 +78,18 @@ def shares(run: RunResult) -> OpShares | None:
 
 def method(found: OpShares, plan: RunPlan) -> str:
     """Return how the parts were measured, and what the profiler costs."""
+    if found.method == "submodels":
+        return _by_itself(found, plan)
     whole, profiled = (units.quantity(plan.metric, value) for value in (found.total, found.profiled))
     runs = f"{found.n_used} of {found.n_runs} runs under the profiler"
     scaled = "" if found.scale_ratio == 1 else f"; times scaled by {found.scale_ratio:.3f} to fit"
     return f"{runs}, which costs {units.change(1 + found.overhead_ratio)} ({whole} without, {profiled} with it){scaled}"
+
+
+def _by_itself(found: OpShares, plan: RunPlan) -> str:
+    whole, parts = (units.quantity(plan.metric, value) for value in (found.total, found.profiled))
+    scaled = "" if found.scale_ratio == 1 else f"; times scaled by {found.scale_ratio:.3f} to fit"
+    return f"each as a model of its own, less the runtime's part of a run: together {parts}, of a run's {whole}{scaled}"
 
 
 def _print(run: RunResult, rows: Sequence[OpShare]) -> None:

@@ -34,6 +34,7 @@ class OpShares:
         n_runs: Profiled runs.
         n_used: Those behind the figures: the middle half by latency.
         scale_ratio: What the operators' times were multiplied by to fit into `total`; 1 where they fit.
+        method: `profiler`, or `submodels`: then `profiled` is the sum of all operators by themselves.
     """
 
     rows: tuple[OpShare, ...]
@@ -42,6 +43,7 @@ class OpShares:
     n_runs: int
     n_used: int
     scale_ratio: float
+    method: str = "profiler"
 
     @property
     def overhead_ratio(self) -> float:
@@ -57,6 +59,8 @@ def op_shares(profile: OpProfile, launches: Sequence[RawLaunch], plan: RunPlan) 
     their times stand as they are, and the rest is the unprofiled latency less their sum. Only where that cannot be
     (the profiled runs were faster than the others, or the operators alone take longer) they are scaled to fit.
     """
+    if launches and profile.method == "submodels":
+        return _of_submodels(profile, launches, plan)
     if not launches or not profile.latency_ns:
         return None
     total = float(np.median([np.median(launch.latency_ns) for launch in launches]))
@@ -70,6 +74,18 @@ def op_shares(profile: OpProfile, launches: Sequence[RawLaunch], plan: RunPlan) 
     rest = _row(None, total - known * scale, 1.0, total, plan)
     profiled = plan.amount(float(np.median(latency)))
     return OpShares((*rows, rest), plan.amount(total), profiled, len(latency), int(used.sum()), scale)
+
+
+def _of_submodels(profile: OpProfile, launches: Sequence[RawLaunch], plan: RunPlan) -> OpShares:
+    """Return each operator's part from its own model: the median of its runs, less the runtime's part of a run."""
+    total = float(np.median([np.median(launch.latency_ns) for launch in launches]))
+    times = [max(0.0, float(np.median(op.runs_ns)) - profile.call_ns) if op.runs_ns else None for op in profile.ops]
+    known = sum(time for time in times if time is not None)
+    scale = min(1.0, total / known) if known else 1.0
+    rows = [_row(op, time, scale, total, plan) for op, time in zip(profile.ops, times, strict=True)]
+    rest = _row(None, total - known * scale, 1.0, total, plan)
+    fewest = min((len(op.runs_ns) for op in profile.ops if op.runs_ns), default=0)
+    return OpShares((*rows, rest), plan.amount(total), plan.amount(known), fewest, fewest, scale, "submodels")
 
 
 def _scale(total: float, profiled: float, known: float) -> float:

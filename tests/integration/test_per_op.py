@@ -123,3 +123,37 @@ def test_int8_that_loses_against_float_says_why_from_what_was_measured(cli, data
     page = tmp_path / "page.html"
     assert cli("report", *(run["run_id"] for run in document["items"]), "-o", page).code == 0
     assert "none of its operators in XNNPACK" in page.read_text()
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tflite-runtime"])
+def test_operators_as_models_of_their_own_agree_with_the_profiler_on_what_costs_most(cli, data, runtime: str):
+    path = data / "models/mlperf_tiny/pretrainedResnet.tflite"
+    expected = [(operator.index, operator.name) for operator in read_operators(path)]
+
+    by_profiler = profiled(cli, path, "--runtime", runtime)
+    alone = profiled(cli, path, "--runtime", runtime, "--per-op-by", "submodels")
+
+    *ops, rest = alone["ops"]
+    assert alone["op_profile"]["method"] == "submodels"
+    assert [(op["node"], op["op"]) for op in ops] == expected
+    assert rest["kind"] == "rest"
+    assert sum(row["share_ratio"] or 0 for row in alone["ops"]) == pytest.approx(1)
+    heaviest = [op["node"] for op in sorted(ops, key=lambda op: -(op["share_ratio"] or 0))][:7]
+    convolutions = {op["node"] for op in by_profiler["ops"] if op["op"] == "CONV_2D"}
+    assert set(heaviest) <= convolutions
+
+
+def test_an_operator_that_cannot_stand_alone_keeps_a_row_and_the_run_says_why(cli):
+    run = profiled(cli, MODELS / "loop.tflite", "--per-op-by", "submodels")
+
+    (loop,) = [op for op in run["ops"] if op["op"] == "WHILE"]
+    assert (loop["point"], loop["not_measured"]) == (None, "no_time_of_its_own")
+    (found,) = [warning for warning in run["warnings"] if warning["code"] == "submodel_failed"]
+    assert "WHILE (calls other graphs)" in found["text"]
+
+
+def test_an_unknown_way_to_time_operators_is_refused_with_a_hint(cli):
+    done = cli("profile", MODELS / "int8.tflite", "--per-op-by", "submodel")
+
+    assert done.code == 2
+    assert "did you mean `submodels`" in done.err

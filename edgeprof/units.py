@@ -226,6 +226,7 @@ def _unit_for(value: float, units: _Scale) -> tuple[float, str]:
 
 
 _BY_ENDING: dict[str, Callable[[float], str]] = {
+    "_macs_per_s": lambda value: f"{count(value)}MAC/s",
     "_s": clock,
     "_ns": duration,
     "_instructions": instructions,

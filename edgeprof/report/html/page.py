@@ -20,9 +20,11 @@ from edgeprof.report.html import views
 from edgeprof.report.html.bars import stacked
 from edgeprof.report.html.distribution import beyond, every_launch, overview
 from edgeprof.report.html.embedded import embedded
+from edgeprof.report.html.roofline import roofline
 from edgeprof.report.html.timeline import launch_panels, over_time, power_panels, sustained_panels
 from edgeprof.report.html.views import Figure
 from edgeprof.report.quantised import finding_text
+from edgeprof.report.roofline import peaks_text
 from edgeprof.report.summary import sustained, verdict
 from edgeprof.stats import verdicts
 
@@ -39,6 +41,10 @@ _COLD_STAGES = tuple(f"cold_{stage}" for stage in _STAGES)
 _COLD = (
     "The same stages in processes whose model and runtime had been taken out of memory before, as the kernel "
     "confirmed. Python itself and the system's libraries were in memory."
+)
+_ROOFS = (
+    "A square is an operator with products, its area the share of a run; blue is bound by arithmetic, orange by "
+    "memory; the lines are what the board reaches at most"
 )
 _MEMORY = ("runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
 
@@ -175,6 +181,9 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
     cold = stacked([e for e in estimates(run) if e.name in _COLD_STAGES])
     if cold:
         found.append(Figure("Cold start", cold, _COLD, where, views.spoiling(run, "start_ns")))
+    roofs = roofline(run)
+    if roofs:
+        found.append(Figure("Roofline", roofs, _sentence(_ROOFS, peaks_text(run)), where, views.spoiling(run, "ops")))
     if run.power is not None and (panels := power_panels(run.power)):
         found.append(
             Figure("Power", over_time(panels, "Power"), _rail(run.power), where, views.spoiling(run, *POWER_METRICS))

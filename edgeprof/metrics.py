@@ -10,6 +10,7 @@ from edgeprof.stats import (
     CONFIDENCE,
     accuracy_estimates,
     cold_estimates,
+    cpu_estimates,
     latency_estimates,
     over_launches,
     start_up_estimates,
@@ -21,6 +22,8 @@ from edgeprof.stats.proportions import wilson
 _NEITHER = (
     "idle_power_mw",
     "runtime_bytes",
+    "agent_bytes",
+    "cpu_wall_ratio",
     "process_start_ns",
     "runtime_load_ns",
     "cold_process_start_ns",
@@ -50,6 +53,7 @@ def _foreign(run: RunResult) -> tuple[Estimate, ...]:
 def _measured(run: RunResult) -> tuple[Estimate, ...]:
     found = (
         *latency_estimates(run.launches, run.plan),
+        *cpu_estimates(run.launches, run.plan),
         *start_up_estimates(run.launches, run.plan),
         *cold_estimates(run.cold, dict(run.not_measured).get("cold_start_ns", "not_asked")),
         *sustained_estimates(run.sustained),
@@ -117,5 +121,9 @@ def _memory(run: RunResult) -> Iterable[Estimate]:
     names = ("anonymous_growth_bytes", "file_backed_growth_bytes", "peak_rss_bytes", "runtime_bytes")
     if not run.memory:
         reason = dict(run.not_measured).get("peak_rss_bytes", "not_reached")
-        return [Estimate(name, "median", None, not_measured=reason) for name in names]
-    return [over_launches(name, "median", [getattr(repeat, name) for repeat in run.memory]) for name in names]
+        return [Estimate(name, "median", None, not_measured=reason) for name in (*names, "agent_bytes")]
+    found = [over_launches(name, "median", [getattr(repeat, name) for repeat in run.memory]) for name in names]
+    agent = [repeat.agent_bytes for repeat in run.memory if repeat.agent_bytes is not None]
+    if len(agent) < len(run.memory):
+        return [*found, Estimate("agent_bytes", "median", None, not_measured="older_version")]
+    return [*found, over_launches("agent_bytes", "median", agent)]

@@ -199,12 +199,28 @@ class Memory:
         file_backed_growth_bytes: Growth of file-backed memory: the mapped model file and libraries.
         peak_rss_bytes: The process's highest resident set.
         runtime_bytes: Growth of resident memory by loading the runtime's library.
+        agent_bytes: Resident memory of the agent's process before that, its interpreter included; `None` in runs of
+            older versions.
     """
 
     anonymous_growth_bytes: int
     file_backed_growth_bytes: int
     peak_rss_bytes: int
     runtime_bytes: int
+    agent_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoreClock:
+    """A core's clock in kHz: at the last look before a round of launches, meanwhile, and at the first look after.
+
+    `None` where nobody saw it.
+    """
+
+    before: int | None
+    low: int | None
+    high: int | None
+    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +233,7 @@ class State:
         freq_khz_high: Highest clock of any core.
         others_cores: How many cores processes of others kept busy, on average.
         throttled: Every bit of throttling that a Raspberry Pi's firmware showed meanwhile.
+        core_khz: Clock of each core, in the board's order; empty where none says its own.
     """
 
     temp_mc: int | None
@@ -224,6 +241,7 @@ class State:
     freq_khz_high: int | None
     others_cores: float | None
     throttled: int | None = None
+    core_khz: tuple[CoreClock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

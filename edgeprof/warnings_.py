@@ -21,6 +21,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,
     "idle_drift": ("dynamic_energy_per_inference_uj",),
+    "level_changed": _LATENCY,
     "link_lost": (),
     "not_cold": (),
     "no_profiler": ("ops",),

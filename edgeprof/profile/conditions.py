@@ -8,13 +8,15 @@ from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.gates import BUSY_CORES
 from edgeprof.records import CLOCK_WALL, Artifact, RunPlan, RunResult, State, Warning_
-from edgeprof.stats.steady import drift_ratio
+from edgeprof.stats.steady import drift_ratio, step_ratio
 from edgeprof.targets import load_target
 from edgeprof.units import NS_PER_MS, percent, quantity
 from edgeprof.warnings_ import warning
 
 # Latency that moves further than this from a launch's beginning to its end is not one level.
 _DRIFT_RATIO = 0.05
+# Steps in fewer launches than this part of them, and in a single one, are chance.
+_STEPS_PART = 0.25
 # The highest clock of two launches differs by no more than this unless something changed it.
 _CLOCK_RATIO = 0.05
 # A single thread that computes has its core for nearly all of the time.
@@ -84,7 +86,7 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
         *_spread(medians, cell.run.plan),
         *_short(cell, min(medians)),
         *_steady(cell),
-        *_drift(cell.run),
+        *(_drift(cell.run) or _steps(cell.run)),
         *_preempted(cell),
         *_state(cell.run.states),
         *_missed(cell.run),
@@ -200,6 +202,16 @@ def _missed(run: RunResult) -> list[Warning_]:
     late = f"{missed} of {runs} runs began a whole interval late"
     text = f"{late}: {run.plan.rate_hz:g} Hz is more than the board keeps up with"
     return [warning("rate_missed", text)]
+
+
+def _steps(run: RunResult) -> list[Warning_]:
+    """Say so where latency steps to another level inside two launches or more: a quarter of them at least."""
+    steps = [ratio for launch in run.launches if abs(ratio := step_ratio(launch.latency_ns)) > _DRIFT_RATIO]
+    if len(steps) < max(2, _STEPS_PART * len(run.launches)):
+        return []
+    many = f"{len(steps)} of {len(run.launches)} launches, by up to {percent(max(map(abs, steps)))}"
+    text = f"latency steps to another level inside {many}: clocks that changed, or others' work that began or ended"
+    return [warning("level_changed", text)]
 
 
 def _drift(run: RunResult) -> list[Warning_]:

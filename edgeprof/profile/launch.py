@@ -136,6 +136,7 @@ def measure_memory(board: Board, cell: Cell) -> Memory:
         file_backed_growth_bytes=after.file_backed_bytes - child.before_model.file_backed_bytes,
         peak_rss_bytes=after.peak_rss_bytes,
         runtime_bytes=child.before_model.rss_bytes - child.before_runtime.rss_bytes,
+        agent_bytes=child.before_runtime.rss_bytes,
     )
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from operator import or_
 
 from edgeprof.errors import DeviceError, TransportError
-from edgeprof.records import State
+from edgeprof.records import CoreClock, State
 from edgeprof.remote import Board
 
 SAMPLE_HZ = 10.0
@@ -116,7 +116,24 @@ def state_in(samples: Sequence[Sample], window: Window, cores: int) -> State:
         freq_khz_high=max(clocks, default=None),
         others_cores=_others(inside, window, cores),
         throttled=reduce(or_, bits) if bits else None,
+        core_khz=_core_clocks(samples, inside, window),
     )
+
+
+def _core_clocks(samples: Sequence[Sample], inside: Sequence[Sample], window: Window) -> tuple[CoreClock, ...]:
+    """Return each core's clock around a window; nothing where no core says its own."""
+    before = [s for s in samples if s.monotonic_ns < window.start_ns][-1:]
+    after = [s for s in samples if s.monotonic_ns > window.end_ns][:1]
+    found = []
+    for core in range(max((len(s.freq_khz) for s in inside), default=0)):
+        during = [value for value in _of_core(inside, core) if value is not None]
+        around = [next(iter(_of_core(part, core)), None) for part in (before, after)]
+        found.append(CoreClock(around[0], min(during, default=None), max(during, default=None), around[1]))
+    return tuple(found) if any(clock.low is not None for clock in found) else ()
+
+
+def _of_core(samples: Sequence[Sample], core: int) -> list[int | None]:
+    return [s.freq_khz[core] for s in samples if core < len(s.freq_khz)]
 
 
 def _others(inside: Sequence[Sample], window: Window, cores: int) -> float | None:

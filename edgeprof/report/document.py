@@ -56,7 +56,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "environment": dict(run.environment),
         "facts": None if run.facts is None else asdict(run.facts),
         "metrics": metric_items(run),
-        "states": [None if state is None else _fields(state) for state in run.states],
+        "states": [None if state is None else asdict(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
         **per_op_items(run, raw=raw),
         "power": None if run.power is None else _power(run.power, raw=raw),

@@ -11,7 +11,7 @@ from edgeprof import units
 from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
-from edgeprof.records import ORIGIN, RunResult, State
+from edgeprof.records import CLOCK_WALL, ORIGIN, RawLaunch, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
@@ -134,15 +134,23 @@ def _metrics(run: RunResult) -> Table:
 def _launch_table(run: RunResult) -> Table:
     names = ["launch", "median", "fastest", "slowest", "runs", "warm-up"]
     states = [_state(state) for state in run.states] or [{} for _ in run.launches]
+    wall = run.plan.clock == CLOCK_WALL
+    names += ["on a core"] if wall else []
+    fixed = len(names)
     seen = ("temperature", "clocks", "others", "held back")
     names += [name for name in seen if any(name in state for state in states)]
     found = table(*names, right=tuple(names[1:]))
     for launch, state in zip(run.launches, states, strict=False):
         ordered = (median(launch.latency_ns), min(launch.latency_ns), max(launch.latency_ns))
         shown = (units.quantity(run.plan.metric, run.plan.amount(value)) for value in ordered)
-        texts = (launch.index + 1, *shown, len(launch.latency_ns), len(launch.warmup_ns))
-        found.add_row(*(str(text) for text in texts), *(state.get(name, "not seen") for name in names[6:]))
+        texts = [launch.index + 1, *shown, len(launch.latency_ns), len(launch.warmup_ns)]
+        texts += [_on_a_core(launch)] if wall else []
+        found.add_row(*(str(text) for text in texts), *(state.get(name, "not seen") for name in names[fixed:]))
     return found
+
+
+def _on_a_core(launch: RawLaunch) -> str:
+    return units.percent(launch.cpu_time_ns / launch.wall_time_ns) if launch.wall_time_ns else ""
 
 
 def _state(state: State | None) -> dict[str, str]:

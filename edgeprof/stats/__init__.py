@@ -13,6 +13,7 @@ from edgeprof.stats.comparisons import (
 from edgeprof.stats.estimates import (
     CONFIDENCE,
     cold_estimates,
+    cpu_estimates,
     is_narrow,
     latency_estimates,
     over_launches,
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "compare_separate",
     "comparison",
+    "cpu_estimates",
     "decide",
     "is_narrow",
     "latency_estimates",

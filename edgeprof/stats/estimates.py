@@ -51,6 +51,18 @@ def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Es
     return tuple(over_launches(name, "median", values, looks=len(plan.looks)) for name, values in stages.items())
 
 
+def cpu_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
+    """Return the processor's time over the clock's, during timed runs: the cores that a process had, on average.
+
+    With one thread that never waits it is 1; less means that others had the core, or that it waited.
+    """
+    if plan.clock == CLOCK_INSTRUCTIONS:
+        return (Estimate("cpu_wall_ratio", "median", None, not_measured="clock_counts_instructions"),)
+    known = [launch for launch in launches if launch.wall_time_ns > 0]
+    ratios = [launch.cpu_time_ns / launch.wall_time_ns for launch in known]
+    return (over_launches("cpu_wall_ratio", "median", ratios, looks=len(plan.looks)),)
+
+
 def cold_estimates(starts: Sequence[StartUp], reason: str) -> tuple[Estimate, ...]:
     """Return the stages of cold starts and their sum, each over processes; or that `reason` is why there are none."""
     if not starts:

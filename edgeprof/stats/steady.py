@@ -26,6 +26,21 @@ def is_steady(windows: Sequence[Sequence[int]]) -> bool:
     return abs(now - before) <= AGREEMENT * before
 
 
+def step_ratio(latency_ns: Sequence[int]) -> float:
+    """Return by how much latency steps from one level to another inside a launch; 0 where it does not.
+
+    It steps where the eighths' medians before some place, two at least on either side, all lie on one side of all after
+    it. Of several such places the largest step counts.
+    """
+    parts = _eighths(latency_ns)
+    steps = [0.0]
+    for place in range(2, len(parts) - 1):
+        before, after = parts[:place], parts[place:]
+        if max(before) < min(after) or min(before) > max(after):
+            steps.append(median(after) / median(before) - 1)
+    return max(steps, key=abs)
+
+
 def drift_ratio(latency_ns: Sequence[int]) -> float:
     """Return by how much latency moves from the first eighth of a launch to the last, where it moves steadily.
 
@@ -34,11 +49,18 @@ def drift_ratio(latency_ns: Sequence[int]) -> float:
 
     Source: H. B. Mann (1945), "Nonparametric tests against trend", Econometrica 13, 245-259.
     """
-    size = len(latency_ns) // _PARTS
-    if size < _FEWEST_IN_PART:
+    parts = _eighths(latency_ns)
+    if not parts:
         return 0.0
-    whole = np.asarray(latency_ns[: size * _PARTS], dtype=float).reshape(_PARTS, size)
-    parts = [float(value) for value in np.median(whole, axis=1)]
     pairs = list(combinations(parts, 2))
     tau = sum((later > earlier) - (later < earlier) for earlier, later in pairs) / len(pairs)
     return parts[-1] / parts[0] - 1 if abs(tau) >= _TAU else 0.0
+
+
+def _eighths(latency_ns: Sequence[int]) -> list[float]:
+    """Return the medians of a launch's eighths in order; nothing of one too short for eighths of five runs."""
+    size = len(latency_ns) // _PARTS
+    if size < _FEWEST_IN_PART:
+        return []
+    whole = np.asarray(latency_ns[: size * _PARTS], dtype=float).reshape(_PARTS, size)
+    return [float(value) for value in np.median(whole, axis=1)]

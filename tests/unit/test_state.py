@@ -6,7 +6,7 @@ import pytest
 
 from edgeprof.profile import conditions
 from edgeprof.profile.state import Window, parse_samples, state_in
-from edgeprof.records import State
+from edgeprof.records import CoreClock, State
 
 SECOND = 1_000_000_000
 
@@ -35,6 +35,28 @@ def test_the_hottest_zone_and_the_clocks_in_the_window_count():
     found = state_in(samples, Window(SECOND, 3 * SECOND, 0), 2)
 
     assert (found.temp_mc, found.freq_khz_low, found.freq_khz_high) == (52_000, 600_000, 1_500_000)
+
+
+def test_each_core_has_its_clock_before_meanwhile_and_after():
+    samples = parse_samples(
+        lines(
+            sample(0, freq=(600_000, 700_000)),
+            sample(1, freq=(1_500_000, None)),
+            sample(2, freq=(1_400_000, None)),
+            sample(9, freq=(800_000, 900_000)),
+        )
+    )
+
+    found = state_in(samples, Window(SECOND, 3 * SECOND, 0), 2)
+
+    assert found.core_khz == (
+        CoreClock(600_000, 1_400_000, 1_500_000, 800_000),
+        CoreClock(700_000, None, None, 900_000),
+    )
+
+
+def test_a_board_that_says_no_clock_has_none_by_core():
+    assert state_in(parse_samples(lines(sample(1, freq=(None,)))), Window(0, 2 * SECOND, 0), 1).core_khz == ()
 
 
 def test_others_are_what_all_cores_did_less_our_own_and_the_samplers():

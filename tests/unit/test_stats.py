@@ -1,14 +1,15 @@
 """Estimates over launches, checked against values worked out by hand or by scipy itself."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
 from edgeprof.records import CLOCK_INSTRUCTIONS, RawLaunch, RunPlan, StartUp
-from edgeprof.stats import latency_estimates, over_launches, start_up_estimates
-from edgeprof.stats.steady import drift_ratio, is_steady
+from edgeprof.stats import cpu_estimates, latency_estimates, over_launches, start_up_estimates
+from edgeprof.stats.steady import drift_ratio, is_steady, step_ratio
 
 
 def launch(index: int, latency_ns: list[int]) -> RawLaunch:
@@ -119,3 +120,21 @@ def test_a_launch_that_heats_up_drifts_and_noise_does_not():
     assert drift_ratio(rising[::-1]) < -0.1
     assert abs(drift_ratio(noise)) < 0.05
     assert drift_ratio([1, 2, 3]) == 0
+
+
+def test_a_step_to_another_level_is_seen_where_noise_and_a_short_launch_are_none():
+    level = [round(value) for value in np.random.default_rng(3).normal(1_000_000, 20_000, 400)]
+
+    assert step_ratio(level[:250] + [value * 2 for value in level[250:]]) == pytest.approx(1.0, abs=0.05)
+    assert step_ratio([value * 2 for value in level[:100]] + level[100:]) == pytest.approx(-0.5, abs=0.05)
+    assert abs(step_ratio(level)) < 0.02
+    assert step_ratio([value * 2 if 100 <= i < 150 else value for i, value in enumerate(level)]) == 0.0
+    assert step_ratio([1, 2, 3]) == 0.0
+
+
+def test_processor_time_over_wall_time_is_a_figure_of_each_launch():
+    launches = [replace(launch(index, [1]), cpu_time_ns=50, wall_time_ns=100) for index in range(2)]
+
+    (found,) = cpu_estimates(launches, RunPlan())
+
+    assert (found.point, found.n_launches) == (0.5, 2)

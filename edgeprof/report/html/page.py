@@ -46,7 +46,7 @@ _ROOFS = (
     "A square is an operator with products, its area the share of a run; blue is bound by arithmetic, orange by "
     "memory; the lines are what the board reaches at most"
 )
-_MEMORY = ("runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
+_MEMORY = ("agent_bytes", "runtime_bytes", "anonymous_growth_bytes", "file_backed_growth_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _figures(run: RunResult, runs: Sequence[RunResult]) -> tuple[Figure, ...]:
         )
     memory = stacked([by_name[part] for part in _MEMORY], by_name["peak_rss_bytes"])
     if memory:
-        text = f"{len(run.memory)} processes of their own, after inference. Peak RSS holds Python and libraries too."
+        text = f"{len(run.memory)} processes of their own, after inference. The parts are what they take after it."
         found.append(Figure("Memory", memory, text, where, views.spoiling(run, "peak_rss_bytes")))
     return tuple(found)
 

@@ -1,12 +1,13 @@
 """How often `ab` raises a false alarm, and how often it finds a real +10 %, with other load on the machine.
 
-`python -m benchmarks.verdicts [PAIRS]` goes on where it stopped until there are so many pairs of each kind, and prints
-the table. Each pair is a line of build/bench/verdicts.jsonl. Beside `ab` stands what many use instead, on the same data:
-one run each, and an alarm where p95 or the mean rate changes by more than 5 %.
+`python -m benchmarks.verdicts [PAIRS] [MINUTES]` goes on where it stopped until there are so many pairs of each kind, or
+the minutes are over, and prints the table. Each pair is a line of build/bench/verdicts.jsonl. A pair is what `ab` does,
+in this process and with shorter launches, so that hundreds fit into hours: 200 timed runs after at least 50 ms of warm-up,
+8, 16 or 32 launches. Beside it stands what many use instead, on the same data: one run each, and an alarm where p95 or the
+mean rate changes by more than 5 %.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from edgeprof.compress import load_artifact
+from edgeprof.devices import LOCAL
+from edgeprof.profile import ProfileRequest, profile
+from edgeprof.records import RunPlan, RunResult
+from edgeprof.store import Store, open_store
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "bench" / "verdicts"
 LINES = FOLDER.with_suffix(".jsonl")
@@ -28,6 +35,7 @@ KINDS = ("same", "ten_percent_more")
 SIZES = {"small": (8, 16), "medium": (16, 32)}
 LAYERS = 10
 RULE_RATIO = 0.05
+PLAN = RunPlan(runs=200, warmup_s=0.05)
 # The other load: a loop that is busy and idle for random times of this mean.
 _BUSY_S = 0.5
 _LOAD = (
@@ -42,11 +50,15 @@ _LOAD = (
 def main() -> None:
     """Measure until there are enough pairs of each kind, and print what they say."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 650
+    end = time.monotonic() + 60 * float(sys.argv[2]) if len(sys.argv) > 2 else None
     make_models()
-    with other_load():
+    with other_load(), tempfile.TemporaryDirectory() as folder, open_store(f"{folder}/results.db") as store:
         for kind, size in missing(wanted):
+            if end is not None and time.monotonic() > end:
+                break
+            found = measured(kind, size, store)
             with LINES.open("a") as lines:
-                lines.write(json.dumps(measured(kind, size)) + "\n")
+                lines.write(json.dumps(found) + "\n")
     for kind in KINDS:
         show(kind, [pair for pair in pairs() if pair["kind"] == kind])
 
@@ -100,29 +112,43 @@ def pairs() -> list[dict[str, Any]]:
     return [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.is_file() else []
 
 
-def measured(kind: str, size: str) -> dict[str, Any]:
+class Nobody:
+    """Watches a profile and tells nobody."""
+
+    def say(self, device: str, text: str) -> None: ...
+
+    def progress(self, device: str, what: str, done: int, total: int) -> None: ...
+
+    def launched(self, run: RunResult, done: int, total: int) -> None: ...
+
+    def ended(self, device: str, reason: str | None) -> None: ...
+
+
+def measured(kind: str, size: str, store: Store) -> dict[str, Any]:
     """Return what `ab` says of a pair, and what the rule would have said of its first launches."""
-    what = [str(model(size)), "--control"] if kind == "same" else [str(model(size)), str(model(size, "_more"))]
-    with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "EDGEPROF_STORE": f"{folder}/results.db"}
-        started = time.time()
-        document = run([EDGEPROF, "ab", *what, "--json"], env)
-        found = document["comparisons"][0]
-        runs = [run([EDGEPROF, "run", "show", item["run_id"], "--json"], env) for item in document["items"]]
-    first = [np.asarray(shown["items"][0]["launches"][0]["latency_ns"], dtype=float) for shown in runs]
+    same = kind == "same"
+    files = [model(size)] if same else [model(size), model(size, "_more")]
+    request = ProfileRequest(
+        tuple(load_artifact(file) for file in files), PLAN, verdict_only=True, control=same, energy=False
+    )
+    started = time.time()
+    outcome = profile(request, [LOCAL], store, Nobody())
+    if outcome.failures:
+        raise SystemExit(f"{outcome.failures[0].what}: {outcome.failures[0].error}")
+    (found,) = outcome.comparisons
+    first = [np.asarray(run.launches[0].latency_ns, dtype=float) for run in outcome.runs]
+    for run in outcome.runs:
+        store.remove_run(run.run_id)
     keys = ("verdict", "ratio", "low", "high", "n_launches")
     return {
         "kind": kind,
         "size": size,
         "unix_s": round(started),
-        **{key: found[key] for key in keys},
+        "took_s": round(time.time() - started, 1),
+        "runs": PLAN.runs,
+        **{key: getattr(found, key) for key in keys},
         "rule": rule(*first),
     }
-
-
-def run(command: list[str], env: dict[str, str]) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(subprocess.run(command, env=env, capture_output=True, check=True).stdout)
-    return parsed
 
 
 def rule(base: np.ndarray, other: np.ndarray) -> bool:

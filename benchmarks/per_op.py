@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 EDGEPROF = str(Path(sys.executable).with_name("edgeprof"))
 RUNTIMES = ("litert", "tflite-runtime")
 
@@ -37,7 +39,10 @@ def compared(model: str, runtime: str) -> str:
 def shares(model: str, runtime: str, how: str) -> dict[int, float]:
     """Return each operator's part of what all known operators take."""
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "EDGEPROF_STORE": f"{folder}/results.db"}
+        cache = os.environ.get("EDGEPROF_CACHE_DIR") or str(user_cache_path("edgeprof"))
+        # A board of its own: nobody else holds it.
+        own = {"HOME": folder, "EDGEPROF_CACHE_DIR": cache, "EDGEPROF_STORE": f"{folder}/results.db"}
+        env = {**os.environ, **own}
         command = [EDGEPROF, "profile", model, "--runtime", runtime, "--per-op-by", how, "--launches", "4", "--json"]
         done = subprocess.run([*command, "--no-energy"], env=env, capture_output=True, check=True)
     ops = json.loads(done.stdout)["items"][0]["ops"]

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def main() -> None:
         for kind, size in missing(wanted):
             if end is not None and time.monotonic() > end:
                 break
-            found = measured(kind, size, store)
+            found = measured(kind, size, store, Path(folder))
             with LINES.open("a") as lines:
                 lines.write(json.dumps(found) + "\n")
     for kind in KINDS:
@@ -124,7 +125,7 @@ class Nobody:
     def ended(self, device: str, reason: str | None) -> None: ...
 
 
-def measured(kind: str, size: str, store: Store) -> dict[str, Any]:
+def measured(kind: str, size: str, store: Store, folder: Path) -> dict[str, Any]:
     """Return what `ab` says of a pair, and what the rule would have said of its first launches."""
     same = kind == "same"
     files = [model(size)] if same else [model(size), model(size, "_more")]
@@ -132,7 +133,8 @@ def measured(kind: str, size: str, store: Store) -> dict[str, Any]:
         tuple(load_artifact(file) for file in files), PLAN, verdict_only=True, control=same, energy=False
     )
     started = time.time()
-    outcome = profile(request, [LOCAL], store, Nobody())
+    own = replace(LOCAL, home=str(folder / "board"))  # that nobody else holds
+    outcome = profile(request, [own], store, Nobody())
     if outcome.failures:
         raise SystemExit(f"{outcome.failures[0].what}: {outcome.failures[0].error}")
     (found,) = outcome.comparisons

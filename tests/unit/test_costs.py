@@ -25,6 +25,23 @@ RESNET_8 = [
     64 * 10,
 ]  # fmt: skip
 DS_CNN = [25 * 5 * 64 * 10 * 4 * 1, *[25 * 5 * 64 * 3 * 3, 25 * 5 * 64 * 64] * 4, 64 * 12]
+# A. Howard et al. (2017), "MobileNets", table 1: output channels at width 1 and stride of each depthwise-separable block.
+MOBILENET_V1 = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1),
+)  # fmt: skip
+
+
+def mobilenet_v1(width: float, side: int) -> list[int]:
+    """Return the MACs of each layer of MobileNet V1 with 1,001 classes."""
+    channels, side = round(32 * width), side // 2
+    macs = [side * side * channels * 3 * 3 * 3]
+    for out, stride in MOBILENET_V1:
+        side = -(-side // stride)
+        macs += [side * side * channels * 3 * 3, side * side * round(out * width) * channels]
+        channels = round(out * width)
+    return [*macs, channels * 1001]
+
+
 AUTOENCODER = [640 * 128, *[128 * 128] * 3, 128 * 8, 8 * 128, *[128 * 128] * 3, 128 * 640]
 
 
@@ -36,6 +53,8 @@ AUTOENCODER = [640 * 128, *[128 * 128] * 3, 128 * 8, 8 * 128, *[128 * 128] * 3, 
         ("kws_ref_model.tflite", DS_CNN, None),
         ("ad01_fp32.tflite", AUTOENCODER, None),
         ("ad01_int8.tflite", AUTOENCODER, None),
+        ("mobilenet_v1_0.25_128_quant.tflite", mobilenet_v1(0.25, 128), None),
+        ("mobilenet_v1_0.5_160_quant.tflite", mobilenet_v1(0.5, 160), None),
     ],
 )
 def test_real_models_cost_what_a_count_by_hand_says(data, name, macs, parameters):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeprof import units
-from edgeprof.records import State, SustainedWindow
+from edgeprof.records import Memory, OpProfile, State, SustainedWindow
 from edgeprof.report.document import schema
 from edgeprof.report.html import page
 from edgeprof.report.html.embedded import embedded
@@ -21,6 +21,7 @@ from edgeprof.report.html.timeline import launch_panels
 from edgeprof.warnings_ import warning
 from tests.unit.test_energy import edited, trace
 from tests.unit.test_reports import COUNTED, LAUNCHES, OP_PROFILE, RUN
+from tests.unit.test_roofline import CONV, FACTS, PEAKS
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 
@@ -223,3 +224,30 @@ def test_ticks_are_round_in_the_unit_that_is_shown():
 
     assert along.ticks(4, 2**20) == [0, 5 * 2**20, 10 * 2**20, 15 * 2**20, 20 * 2**20]
     assert Scale(8, 3000, 0, 100, log=True).ticks() == [10, 100, 1000]
+
+
+def test_the_roofline_is_drawn_where_operators_were_held_against_peaks_and_only_there():
+    latency = LAUNCHES[0].latency_ns
+    timed = replace(CONV, kernel=HOSTILE, runs_ns=(min(latency) // 2,) * 12)
+    held = replace(RUN, op_profile=OpProfile((timed,), (min(latency),) * 12), peaks=PEAKS, facts=FACTS)
+
+    with_peaks, without = page([held]), page([replace(held, peaks=None)])
+
+    assert "<h3>Roofline</h3>" in with_peaks
+    assert "CONV_2D 0: " in with_peaks
+    assert "float32 100 GMAC/s" in with_peaks
+    assert "<h3>Roofline</h3>" not in without
+    assert HOSTILE not in with_peaks
+
+
+def test_all_four_parts_of_memory_are_drawn_and_an_older_run_has_no_agent_s_own():
+    memory = tuple(Memory(4_000_000, 2_000_000, 30_000_000, 8_000_000, 15_000_000) for _ in range(3))
+    run = replace(RUN, memory=memory)
+
+    text = page([run])
+    older = page([replace(run, memory=tuple(replace(one, agent_bytes=None) for one in memory))])
+
+    for words in ("agent's own process", "runtime's library", "weights and arena", "model file and mapped code"):
+        assert words.replace("'", "&#39;") in text
+    assert "agent&#39;s own process: " not in older
+    assert "older version" in older

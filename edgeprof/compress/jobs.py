@@ -11,7 +11,7 @@ class Job:
     """What a child has to do; paths are strings, for they travel as JSON.
 
     Attributes:
-        kind: `convert`, `reference` or `golden`.
+        kind: `convert`, `reference`, `golden` or `sensitivity`.
         model: The model file or folder.
         folder: Where results go; for `convert`, a folder a recipe.
         recipes: Recipes to make, as `Recipe.fields` has them.
@@ -24,6 +24,7 @@ class Job:
         io: As `CompressRequest`.
         trust_model: As `CompressRequest`.
         data: For `reference`: a `.npy` of samples.
+        scan: For `sensitivity`: `what` is changed and at which `levels`.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Job:
     io: str = "int8"
     trust_model: bool = False
     data: str | None = None
+    scan: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Write the job for the child."""

@@ -1,6 +1,6 @@
 """Unstructured and 2:4 magnitude pruning. Child only.
 
-With training data by TFMOT, on a polynomial schedule; without, at once.
+With training data by TFMOT, on a polynomial schedule; without, at once. By gradients: see `masking`.
 """
 
 import math
@@ -10,6 +10,7 @@ import numpy as np
 
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.bridge import clone
+from edgeprof.compress.masking import masked
 from edgeprof.compress.steps import Prune
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, fine_tune
@@ -31,7 +32,9 @@ def apply(model: Any, step: Prune, training: TrainingData | None, teller: Teller
         picked -= _odd(model, picked, teller)
     if not picked:
         raise ModelError("no layer of the model can be pruned", "it takes Dense and Conv layers; use another recipe")
-    if training is None or step.epochs == 0:
+    if step.importance != "l1" or step.scope == "global":
+        made = masked(model, step, picked, training, teller)
+    elif training is None or step.epochs == 0:
         made = clone(model)
         for name in picked:
             variable = kernel_variable(made.get_layer(name))
@@ -39,7 +42,8 @@ def apply(model: Any, step: Prune, training: TrainingData | None, teller: Teller
         teller.warn("not_fine_tuned", "pruned at once, without `--train`: expect more loss than with fine-tuning")
     else:
         made = _scheduled(model, step, picked, training, teller)
-    _check(made, step, picked)
+    if step.scope == "layer":
+        _check(made, step, picked)
     return made
 
 

@@ -79,6 +79,8 @@ RECIPES = (
     Recipe("prune50-int8", (Prune(sparsity=0.5),), _INT8),
     Recipe("prune80-int8", (Prune(sparsity=0.8),), _INT8),
     Recipe("prune24-int8", (Prune(pattern="2:4"),), _INT8),
+    Recipe("prune80-taylor-int8", (Prune(sparsity=0.8, importance="taylor"),), _INT8),
+    Recipe("prune80-fisher-int8", (Prune(sparsity=0.8, importance="fisher"),), _INT8),
     Recipe("prune80-pqat", (Prune(sparsity=0.8), Qat(keep="zeros")), _INT8),
     Recipe("c16-int8", (Cluster(clusters=16),), _INT8),
     Recipe("c16-cqat", (Cluster(clusters=16), Qat(keep="clusters")), _INT8),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from edgeprof.compress.step import Place, Step, Trained
-from edgeprof.compress.structure_steps import Channels, Discrete, Distill, LowRank
+from edgeprof.compress.structure_steps import SCOPES, Channels, Discrete, Distill, LowRank
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
@@ -31,11 +31,17 @@ KEEP = ("nothing", "zeros", "clusters", "zeros+clusters")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prune(Trained):
-    """Unstructured magnitude pruning of Dense and Conv kernels, with a polynomial schedule while it fine-tunes.
+    """Unstructured pruning of Dense and Conv kernels.
+
+    By magnitude in each kernel it follows a polynomial schedule while it fine-tunes; by another importance, or over all
+    kernels, it prunes at once and fine-tunes what is left.
 
     Attributes:
         sparsity: Share of zeros in each kernel at the end.
         pattern: `any`, or `2:4`: two zeros in each four weights in a row.
+        importance: What tells which: `l1` (magnitude), `taylor` or `fisher`; the last two need samples.
+        scope: `layer`: the same share of each kernel; `global`: the least important of all.
+        samples: How many the importance is computed from.
         begin: Share of the steps after which pruning begins.
         end: Share of the steps at which the full sparsity is reached; the rest recovers.
         leave: Layers to leave dense.
@@ -48,6 +54,9 @@ class Prune(Trained):
 
     sparsity: float = 0.5
     pattern: str = "any"
+    importance: str = "l1"
+    scope: str = "layer"
+    samples: int = 128
     begin: float = 0.0
     end: float = 0.6
     leave: tuple[str, ...] = ()
@@ -57,6 +66,11 @@ class Prune(Trained):
         Trained.check(self)
         self._between("sparsity", 0.01, 0.99)
         self._one_of("pattern", ("any", "2:4"))
+        self._one_of("importance", ("l1", "taylor", "fisher"))
+        self._one_of("scope", SCOPES)
+        self._between("samples", 1, 100_000)
+        if self.pattern == "2:4" and self.scope == "global":
+            raise UsageError("2:4 takes the same share everywhere", "leave `scope` out")
         self._between("begin", 0, 0.9)
         self._between("end", 0.05, 1)
         if self.begin >= self.end:

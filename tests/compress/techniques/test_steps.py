@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edgeprof.compress import channel_pruning, discretising, distilling, low_rank
-from edgeprof.compress.steps import Channels, Discrete, Distill, LowRank, parse_step
+from edgeprof.compress import channel_pruning, discretising, distilling, low_rank, pruning
+from edgeprof.compress.steps import Channels, Discrete, Distill, LowRank, Prune, parse_step
 from edgeprof.compress.techniques.coupling import couple, macs
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.teller import Teller
@@ -260,3 +260,37 @@ def test_two_outputs_are_distilled_both(tk, rng, teller):
 
     assert [tuple(output.shape[1:]) for output in student.outputs] == [(3,), (1,)]
     assert student.count_params() < teacher.count_params()
+
+
+@pytest.mark.parametrize("importance", ["taylor", "fisher"])
+@pytest.mark.parametrize("pattern", ["any", "2:4"])
+def test_weights_pruned_by_gradient_stay_zero_while_the_rest_is_tuned(importance, pattern, trained, teller):
+    share = 0.7 if pattern == "any" else 0.5
+    step = Prune(sparsity=share, pattern=pattern, importance=importance, epochs=3, batch_size=32, samples=48)
+
+    made = pruning.apply(trained, step, training(trained), teller)
+
+    kernels = [layer.kernel.numpy() for layer in made.layers if hasattr(layer, "kernel")]
+    whole = [kernel for kernel in kernels if kernel[..., 0].size % 4 == 0 or pattern == "any"]
+    assert len(whole) >= 3
+    assert all(int((kernel == 0).sum()) == round(share * kernel.size) for kernel in whole)
+    assert score(made) > score(trained) - 0.05
+
+
+def test_over_all_kernels_the_share_is_of_all_weights(trained, teller):
+    made = pruning.apply(trained, Prune(sparsity=0.6, scope="global"), None, teller)
+
+    kernels = [layer.kernel.numpy() for layer in made.layers if hasattr(layer, "kernel")]
+    shares = [(kernel == 0).mean() for kernel in kernels]
+    assert sum(int((kernel == 0).sum()) for kernel in kernels) == round(0.6 * sum(kernel.size for kernel in kernels))
+    assert max(shares) > min(shares) + 0.1
+
+
+def test_pruning_by_gradient_without_data_is_refused(trained, teller):
+    with pytest.raises(UsageError, match="importance `fisher` is computed from samples"):
+        pruning.apply(trained, Prune(importance="fisher"), None, teller)
+
+
+def test_two_of_four_over_all_kernels_is_refused():
+    with pytest.raises(UsageError, match="2:4 takes the same share everywhere"):
+        parse_step({"kind": "prune", "pattern": "2:4", "scope": "global"})

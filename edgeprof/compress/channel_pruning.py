@@ -8,6 +8,7 @@ from edgeprof.compress.techniques.gradients import Probes, own_targets
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.techniques.importance import NEED_DATA, Scores, channel_scores, normalised
 from edgeprof.compress.techniques.selection import Choice, choose, describe
+from edgeprof.compress.techniques.statistics import renew
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, fine_tune
 from edgeprof.errors import ModelError
@@ -25,6 +26,8 @@ def apply(model: Any, step: Channels, training: TrainingData | None, teller: Tel
     kept = choose(coupling, scores, choice)
     teller.warn("channels_removed", summary(coupling, kept))
     made = cut(coupling, kept)
+    if training is not None:
+        renew(made, training.train.x)
     if training is None or step.epochs == 0:
         teller.warn("not_fine_tuned", "channels removed at once, without `--train`: expect more loss than with it")
     else:

@@ -6,6 +6,7 @@ from typing import Any
 from edgeprof.compress.steps import LowRank
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.techniques.lowrank import Lowered, lower
+from edgeprof.compress.techniques.statistics import renew
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, fine_tune
 
@@ -26,6 +27,8 @@ def apply(model: Any, step: LowRank, training: TrainingData | None, teller: Tell
     if left:
         more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         teller.warn("left_whole", f"low rank would save nothing in {'; '.join(left[:_NAMED])}{more}")
+    if training is not None:
+        renew(made, training.train.x)
     if training is None or step.epochs == 0:
         teller.warn("not_fine_tuned", "factorised at once, without `--train`: expect more loss than with it")
     else:

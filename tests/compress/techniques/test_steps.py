@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from edgeprof.compress import channel_pruning, discretising, distilling, low_rank, pruning
+from edgeprof.compress.bridge import to_tf_keras
+from edgeprof.compress.program import load_program
 from edgeprof.compress.steps import Channels, Discrete, Distill, LowRank, Prune, parse_step
 from edgeprof.compress.techniques.coupling import couple, macs
 from edgeprof.compress.techniques.graph import copy
+from edgeprof.compress.techniques.statistics import renew
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import evaluate_loss, prepare
 from edgeprof.compress.training_files import Labelled, TrainingFile
@@ -294,3 +297,31 @@ def test_pruning_by_gradient_without_data_is_refused(trained, teller):
 def test_two_of_four_over_all_kernels_is_refused():
     with pytest.raises(UsageError, match="2:4 takes the same share everywhere"):
         parse_step({"kind": "prune", "pattern": "2:4", "scope": "global"})
+
+
+def test_statistics_taken_anew_bring_accuracy_back_without_training(example, teller):
+    model = to_tf_keras(load_program(example / "fashion_cnn.keras", trust=False).owner)
+    with np.load(example / "calibration.npz") as file:
+        data = prepare(TrainingFile(Labelled((file["x"][:180],), None), Labelled((file["x"][180:],), None)), model, 0)
+    with np.load(example / "test.npz") as test:
+        x, y = test["x"][:500], test["y"][:500]
+
+    blind, seeing = (
+        (run(channel_pruning.apply(model, Channels(share=0.2, epochs=0), given, teller), x).argmax(axis=1) == y).mean()
+        for given in (None, data)
+    )
+
+    assert seeing > blind + 0.2
+
+
+def test_statistics_are_those_of_the_batches(tk, rng):
+    inputs = tk.Input((3,))
+    model = tk.Model(inputs, tk.layers.BatchNormalization(name="norm")(inputs))
+    x = rng.normal(5, 2, (640, 3)).astype(np.float32)
+
+    renew(model, [x])
+
+    norm = model.get_layer("norm")
+    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), x.reshape(10, 64, 3).var(axis=1).mean(axis=0), rtol=1e-3)
+    assert norm.momentum == 0.99

@@ -27,7 +27,7 @@ def measure_cold(board: Board, cell: LiveCell) -> None:
     for _ in range(COLD_LAUNCHES):
         stages, evicted = _launch(board, cell.cell)
         if (text := _still_warm(evicted)) is not None:
-            cell.not_measured("cold_start_ns", "files_stay_in_memory")
+            cell.not_measured("cold_start_ns", "cannot_evict")
             cell.warn("not_cold", f"a cold start is not measured: {text}")
             return
         found.append(stages)

@@ -55,7 +55,7 @@ def test_cold_starts_have_stages_of_their_own_beside_the_warm_ones(cli, tmp_path
 def test_where_files_stay_in_memory_no_start_is_called_cold(cli, in_memory: str):
     run, metrics = measured(cli, "--cold", "-d", in_memory)
 
-    assert metrics["cold_start_ns"]["not_measured"] == "files_stay_in_memory"
+    assert metrics["cold_start_ns"]["not_measured"] == "cannot_evict"
     assert metrics["cold_start_ns"]["point"] is None
     assert "cold_runtime_load_ns" not in metrics
     (found,) = [warning for warning in run["warnings"] if warning["code"] == "not_cold"]

@@ -8,9 +8,31 @@ from pathlib import Path
 import pytest
 
 from tests.contract.agent.client import MODELS, Agent, Board, Runtime
+from tests.contract.agent.conftest import needed_python
 
 
-def test_files_are_out_of_memory_before_the_process_starts(either: Agent):
+@pytest.fixture
+def kind() -> str:
+    """Only the agent in Python evicts files; the one in C answers without a word of it, and the host calls no start cold."""
+    return "linux"
+
+
+@pytest.fixture(params=["litert", "tflite-runtime"])
+def of_either_runtime(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    start_python: Callable[..., Agent],
+    provision: Callable[[str, str], Runtime],
+) -> Agent:
+    """An agent that was greeted, with either runtime."""
+    runtime = provision(request.param, "3.11")
+    begun = start_python(Board(tmp_path / "home", (runtime,)), needed_python("3.11"), runtime.folder)
+    begun.hello()
+    return begun
+
+
+def test_files_are_out_of_memory_before_the_process_starts(of_either_runtime: Agent):
+    either = of_either_runtime
     warm = either.open(MODELS / "int8.tflite")
     either.call("close", child=warm["child"])
 

@@ -6,8 +6,9 @@ import pytest
 
 from edgeprof.analysis import probes, read_costs
 from edgeprof.records import ModelFacts, OpTime, PeakProbe, Peaks
-from edgeprof.report.roofline import limit_text
+from edgeprof.report.roofline import limit_text, peaks_item, peaks_text
 from edgeprof.stats.roofline import op_limit, roof
+from tests.unit.test_reports import RUN
 
 CONV = OpTime("k", True, 0, "CONV_2D", (1, 8, 8, 4), "float32", 1, (), 1_000_000, "float32", 4_000, 6_000)
 FACTS = ModelFacts(1, 1_000_000, (), 1000, 200_000, 100_000, False, (), 0)
@@ -82,6 +83,14 @@ def test_where_the_limit_is_not_known_the_reason_is_said(op: OpTime, time_ns: fl
 
     assert (found.not_known, found.bound, found.reached_ratio) == (reason, None, None)
     assert limit_text(found) == ""
+
+
+def test_a_board_that_counts_instructions_has_no_roofline_and_says_so():
+    counted = replace(RUN, peaks=None, not_measured=(("peaks", "clock_counts_instructions"),))
+
+    assert peaks_text(counted) == "roofline: not measured (clock counts instructions)"
+    assert peaks_item(counted, raw=True) is None
+    assert peaks_text(replace(counted, not_measured=())) == ""
 
 
 @pytest.mark.parametrize("arithmetic", ["float32", "int8"])

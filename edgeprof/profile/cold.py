@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from edgeprof.errors import DeviceError, LinkLost
+from edgeprof.errors import ChildError, DeviceError, LinkLost
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import Cell, child_request, int64s, start_up
 from edgeprof.records import CLOCK_INSTRUCTIONS, StartUp
@@ -17,12 +17,19 @@ def measure_cold(board: Board, cell: LiveCell) -> None:
     """Put the start-up stages of cold launches into the run, or the reason why there are none.
 
     Raises:
-        ChildError: A process died or was refused.
         LinkLost: The way is gone.
     """
     if cell.run.plan.clock == CLOCK_INSTRUCTIONS:
         cell.not_measured("cold_start_ns", "clock_counts_instructions")
         return
+    try:
+        _measured(board, cell)
+    except ChildError as exc:
+        cell.not_measured("cold_start_ns", exc.code)
+        cell.warn("not_cold", f"a cold start is not measured: {exc.message}")
+
+
+def _measured(board: Board, cell: LiveCell) -> None:
     found = []
     for _ in range(COLD_LAUNCHES):
         stages, evicted = _launch(board, cell.cell)

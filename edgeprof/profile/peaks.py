@@ -118,20 +118,27 @@ def _product(board: Board, cell: LiveCell, probe: Probe) -> PeakProbe:
 
 
 def _memory(board: Board, cell: LiveCell, peaks: Peaks, sizes: list[int]) -> Peaks:
+    try:
+        found = _moved(board, cell, sizes)
+    except DeviceError as exc:  # also an agent that cannot do it
+        others = [pair for pair in peaks.not_measured if pair[0] != "memory"]  # kept ones may say it already
+        return replace(peaks, not_measured=(*others, ("memory", exc.message)))
+    return replace(peaks, probes=(*peaks.probes, *found))
+
+
+def _moved(board: Board, cell: LiveCell, sizes: list[int]) -> tuple[PeakProbe, ...]:
     agent, plan = board.agent, cell.run.plan
     child = agent.open(child_request(board, cell.cell)).child
+    found = []
     try:
-        found = []
         for size_bytes in sizes:
             for how in ("copy", "read"):
                 got = agent.stream(child, how, size_bytes, plan.threads, plan.timeout_s)
                 found.append(PeakProbe("memory", how, got.round_bytes, got.rounds_ns, size_bytes))
-    except DeviceError as exc:  # also an agent that cannot do it
-        return replace(peaks, not_measured=(*peaks.not_measured, ("memory", exc.message)))
     finally:
-        with suppress(DeviceError, LinkLost):
+        with suppress(DeviceError, LinkLost):  # gone already, or with the link
             agent.close(child, acknowledged=True)
-    return replace(peaks, probes=(*peaks.probes, *found))
+    return tuple(found)
 
 
 def _room(size_bytes: int, facts: BoardFacts) -> int:

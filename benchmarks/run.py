@@ -34,6 +34,7 @@ def main() -> None:
         agent_against_vendor_tool(Path(folder), env)
     installed_size()
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "push.py")], check=True)
+    subprocess.run([sys.executable, str(ROOT / "benchmarks" / "per_op.py"), str(model())], check=True)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -40,7 +40,15 @@ def cell_key(request: ProfileRequest, device: Device, artifact: Artifact, plan: 
         "metrics": request.metrics,
         "references": [None if reference is None else reference.sha256 for reference in references],
         "runtime": request.setup.runtime,
-        "asked": [request.per_op, request.energy, asdict(request.source), request.verdict_only, request.control],
+        "asked": [
+            request.per_op,
+            request.per_op_by,
+            request.cold,
+            request.energy,
+            request.verdict_only,
+            request.control,
+        ],
+        "source": asdict(request.source),
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

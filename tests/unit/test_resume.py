@@ -32,10 +32,12 @@ def test_the_same_cell_has_the_same_hash_wherever_its_file_lies():
         (REQUEST, LOCAL, ARTIFACT, replace(PLAN, threads=2)),
         (replace(REQUEST, launches=3), LOCAL, ARTIFACT, PLAN),
         (replace(REQUEST, energy=False), LOCAL, ARTIFACT, PLAN),
+        (replace(REQUEST, cold=True), LOCAL, ARTIFACT, PLAN),
+        (replace(REQUEST, per_op_by="submodels"), LOCAL, ARTIFACT, PLAN),
         (replace(REQUEST, evaluations=(DATA,)), LOCAL, ARTIFACT, PLAN),
         (replace(REQUEST, metrics=("f1",)), LOCAL, ARTIFACT, PLAN),
     ],
-    ids=["artifact", "device", "plan", "launches", "energy", "data", "metric"],
+    ids=["artifact", "device", "plan", "launches", "energy", "cold", "per op by", "data", "metric"],
 )
 def test_another_artifact_device_plan_or_data_is_another_cell(changed):
     assert cell_key(*changed) != cell_key(REQUEST, LOCAL, ARTIFACT, PLAN)

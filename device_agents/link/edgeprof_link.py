@@ -248,6 +248,11 @@ class Streams:
         self._streams = collections.OrderedDict()
         self._rest = b""
 
+    @property
+    def telling(self) -> bool:
+        """Return whether records wait that go before all channels' bytes."""
+        return bool(self._control)
+
     def add(self, channel: int) -> None:
         """Begin a channel."""
         self._streams[channel] = Stream()
@@ -362,8 +367,8 @@ class Link:
 
     @property
     def idle(self) -> bool:
-        """Return whether all that was sent has arrived."""
-        return self._sender.idle and not self._packed
+        """Return whether all records but channels' bytes, and all that was sent, have arrived."""
+        return self._sender.idle and not self._packed and not self.streams.telling
 
     def limit(self, limits: Limits) -> None:
         """Suit another speed."""

@@ -114,6 +114,7 @@ def setup(
     name: Name,
     runtime: Runtime = None,
     wheels: Wheels = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Push also what takes minutes over a serial line.")] = False,
     as_json: Json = False,
 ) -> None:
     """Push agent and runtime, and try them out; done again, it pushes nothing.
@@ -126,9 +127,10 @@ def setup(
     from edgeprof.remote.selftest import self_test
     from edgeprof.report.boards import print_setup
 
-    options = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
     device = find_device(name)
     with Terminal() as terminal:
+        agree = lambda text: yes or terminal.asked(f"{name}: pushing {text}. Go on?")  # noqa: E731
+        options = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), agree=agree)
         sent = lambda done, total: terminal.progress(name, "pushing", done, total)  # noqa: E731
         with connect_board(device, options, lambda text: terminal.say(name, text), sent) as board:
             result = self_test(board)

@@ -1,9 +1,11 @@
 """What a person sees while a profile runs: on standard error, with the time left."""
 
+import sys
 import threading
 import time
 from statistics import median
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
@@ -60,6 +62,15 @@ class Terminal:
             self._show(device, text, (0, None), "")
         else:
             self._console.print(f"{device}: {text}", markup=False)
+
+    def asked(self, question: str) -> bool:
+        """Ask the user, where there is one at a terminal; nobody agrees to nothing."""
+        if not (self._console.is_terminal and sys.stdin.isatty()):
+            return False
+        self._bar.stop()
+        agreed = typer.confirm(question, err=True)
+        self._bar.start()
+        return agreed
 
     def progress(self, device: str, what: str, done: int, total: int) -> None:
         """See `profile.Watch`."""

@@ -52,13 +52,10 @@ class VirtualBoard:
         return f"socket://127.0.0.1:{self.serial_port}"
 
     def device(self, name: str) -> Device:
-        """Return it as a device.
-
-        Raises:
-            DeviceError: It has no network, and `edgeprof` no other way to it yet.
-        """
+        """Return it as a device; one without network is reached at its serial console, whose password is `PASSWORD`."""
         if self.ssh_port is None:
-            raise DeviceError(f"`{self.kind.name}` has only a serial console: {self.serial_url}")
+            url = f"socket://{USER}@127.0.0.1:{self.serial_port}"
+            return Device(name, url, notes=f"virtual: {self.kind.name}; password of its console: {PASSWORD}")
         url = f"ssh://{USER}@127.0.0.1:{self.ssh_port}"
         return Device(
             name, url, host_key=self.host_key, identity=str(self.identity), notes=f"virtual: {self.kind.name}"

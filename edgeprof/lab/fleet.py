@@ -66,8 +66,7 @@ def up(kind: Kind, name: str, clock: str, say: Say) -> Running:
         try:
             running = _record(name, board)
             (folder / _RECORD).write_text(json.dumps(asdict(running)))
-            if kind.network:
-                add_device(board.device(name))
+            add_device(board.device(name))
         except BaseException:
             qemu.end()
             raise
@@ -147,7 +146,8 @@ def _forget(found: Running) -> None:
             process.kill()
             process.wait(_END_S)
     with suppress(UsageError):
-        if find_device(found.name).url.endswith(f"@127.0.0.1:{found.ssh_port}"):
+        port = found.ssh_port or found.serial_url.rpartition(":")[2]
+        if find_device(found.name).url.endswith(f"@127.0.0.1:{port}"):
             remove_device(found.name)
     shutil.rmtree(_folder(found.name), ignore_errors=True)
 

@@ -188,6 +188,7 @@ def _completed(device: Device, options: SetupOptions) -> SetupOptions:
         home=device.home or options.home,
         runtime=options.runtime or device.runtime,
         wheels=options.wheels,
+        agree=options.agree,
         pythons=(sys.executable,) if device.url == "local:" else options.pythons,
         native=options.native,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgeprof.boards import choose_runtime
 from edgeprof.errors import DeviceError
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_native_agent
+from edgeprof.remote.slow import Agree, announced, never, repacked
 from edgeprof.remote.survey import EVERY_PYTHON, USUAL_PYTHONS, Survey, survey, usable_pythons
 from edgeprof.remote.wheels import LITERT, RuntimePackage, find_package, packed
 from edgeprof.transport import Transport
@@ -42,6 +43,7 @@ class SetupOptions:
         wheels: Wheels given by hand, for hosts without a network.
         pythons: Pythons on the board to look at first.
         native: Use the native agent though there is a Python.
+        agree: Asked before a push that takes long.
     """
 
     home: str = DEFAULT_HOME
@@ -49,6 +51,7 @@ class SetupOptions:
     wheels: tuple[Path, ...] = ()
     pythons: tuple[str, ...] = USUAL_PYTHONS
     native: bool = False
+    agree: Agree = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,10 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
     found, python, package = _choose(transport, options)
     agent = push_linux_agent(transport, found, python, say) if python else push_native_agent(transport, found, say)
     archive = _packed_if_missing(found, package, options, say)
+    if archive is not None:
+        archive = repacked(transport, archive, python)
+        what = announced(transport, f"{package.name} {package.version}", archive.stat().st_size, options.agree)
+        say(f"pushing {what}")
     if archive is None:
         runtime_bytes = 0
     elif python:
@@ -97,9 +104,7 @@ def _packed_if_missing(found: Survey, package: RuntimePackage, options: SetupOpt
     """Return the runtime's archive on the host, or `None` where the board has it."""
     if f"runtimes/{package.folder}/runtime.json" in found.has:
         return None
-    archive = packed(package, options.wheels, say)
-    say(f"pushing {package.name} {package.version} ({archive.stat().st_size / 1e6:.1f} MB)")
-    return archive
+    return packed(package, options.wheels, say)
 
 
 def _choose(transport: Transport, options: SetupOptions) -> tuple[Survey, str | None, RuntimePackage]:
@@ -154,7 +159,7 @@ def _push_runtime(
     package: RuntimePackage,
     sent: Bytes | None,
 ) -> int:
-    there = f"{found.home}/runtimes/{package.folder}.tar.gz"
+    there = f"{found.home}/runtimes/{archive.name}"
     pushed = push(transport, archive, there, sent)
     done = run(transport, ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there, python), _UNPACK_TIMEOUT_S)
     if done.returncode != 0:

@@ -44,9 +44,8 @@ def print_up(board: Running, *, as_json: bool) -> None:
         return
     lines = [f"{board.name} is up: a virtual {board.kind}, whose clock counts {_counts(board.clock)}"]
     if board.ssh_port is None:
-        lines.append(f"it has no network; its console: {board.serial_url}, user and password `edge`")
-    else:
-        lines.append(f"next: edgeprof profile MODEL -d {board.name}")
+        lines.append("it has no network, only a serial console, whose password is `edge`")
+    lines.append(f"next: edgeprof profile MODEL -d {board.name}")
     lines.append(f"end it: edgeprof lab down {board.name}")
     for line in lines:
         console().print(plain(line))

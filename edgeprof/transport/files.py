@@ -18,6 +18,7 @@ from edgeprof.errors import DeviceError, LinkLost, TransportError
 from edgeprof.transport import Channel, Transport
 
 _CHUNK_BYTES = 256 << 10
+_SMALLEST_CHUNK_BYTES = 4 << 10
 _HASH_CHUNK_BYTES = 1 << 20
 _ANSWER_S = 60.0
 _LONGEST_LINE_BYTES = 64 << 10
@@ -170,7 +171,9 @@ def _push(transport: Transport, file: BinaryIO, dest: str, sent: Sent | None, sh
         start = _resume_at(line, file, dest, total)
         with suppress(BrokenPipeError):  # the board stopped reading; its last line says why
             channel.write(b"append\n" if start else b"fresh\n")
-            _send(channel, file, start, total, sent)
+            # On a slow way, as many bytes as pass in half a second: progress is told in between.
+            chunk = max(_SMALLEST_CHUNK_BYTES, (transport.bytes_per_s or _CHUNK_BYTES * 2) // 2)
+            _send(channel, file, (start, total), sent, chunk)
         channel.close_stdin()
         _check(_line(channel, patience_s), dest, total)
         return Pushed(total - start, total, start)
@@ -221,9 +224,10 @@ def _resume_at(line: str, file: BinaryIO, dest: str, total: int) -> int:
     return there if 0 < there <= total and _hash(file, there) == digest else 0
 
 
-def _send(channel: Channel, file: BinaryIO, start: int, total: int, sent: Sent | None) -> None:
-    done = file.seek(start)
-    while done < total and (chunk := file.read(min(_CHUNK_BYTES, total - done))):
+def _send(channel: Channel, file: BinaryIO, span: tuple[int, int], sent: Sent | None, chunk_bytes: int) -> None:
+    done, total = span
+    file.seek(done)
+    while done < total and (chunk := file.read(min(chunk_bytes, total - done))):
         channel.write(chunk)
         done += len(chunk)
         if sent:

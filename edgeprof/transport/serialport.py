@@ -96,7 +96,12 @@ class _Descriptor:
             with suppress(BlockingIOError):
                 view = view[os.write(self._descriptor, view) :]
 
+    def _let_go(self) -> None:
+        self._descriptor = -1  # its number may be another file's from now on
+
     def _ready(self, event: int, timeout_s: float) -> bool:
+        if self._descriptor < 0:
+            raise OSError(errno.EBADF, "it was closed or unplugged")
         poll = select.poll()
         poll.register(self._descriptor, event)
         return bool(poll.poll(timeout_s * 1000))
@@ -122,6 +127,7 @@ class _Port(_Descriptor):
 
     def close(self) -> None:
         """See `Line`."""
+        self._let_go()
         with suppress(OSError, termios.error):
             self._port.close()
 
@@ -140,6 +146,7 @@ class _Socket(_Descriptor):
 
     def close(self) -> None:
         """See `Line`."""
+        self._let_go()
         self._socket.close()
 
 

@@ -42,13 +42,15 @@ class Pump:
     Attributes:
         link: The link; touch it only while holding `changed`.
         changed: Notified whenever anything came, went or was lost.
+        baud: The line's speed now.
     """
 
     def __init__(self, address: SerialAddress, line: Line, link: Link, baud: int, deadlines: Deadlines) -> None:
         self.link, self.changed = link, threading.Condition()
-        self._address, self._line, self._baud, self._deadlines = address, line, baud, deadlines
+        self._address, self._line, self._deadlines, self.baud = address, line, deadlines, baud
         self._takers: dict[int, Callable[[int, bytes], None]] = {}
         self._newest = 0
+        self._writing = threading.Lock()
         self._lost = ""
         self._closing = False
         self._threads = [
@@ -122,16 +124,16 @@ class Pump:
             self._lost = self._lost or self.link.gone
         elif silence_s > self._deadlines.silent_s:
             self._lost = self._lost or f"nothing sound was heard for {silence_s:.0f} s"
-        elif self._baud != self._address.baud and silence_s > protocol.FALLBACK_S:
+        elif self.baud != self._address.baud and silence_s > protocol.FALLBACK_S:
             self._fall_back()
         if data or self._lost:
             self.changed.notify_all()
 
     def _fall_back(self) -> None:
         """Return to the console's own speed, as the board does when it hears nothing either."""
-        self._baud = self._address.baud
-        self._line.set_baud(self._baud)
-        self.link.limit(protocol.Limits(self._baud))
+        self.baud = self._address.baud
+        self._line.set_baud(self.baud)
+        self.link.limit(protocol.Limits(self.baud))
 
     def _reopen(self, cause: OSError) -> None:
         """Take a line again that went away, as an adapter does that is plugged out and in; the session goes on."""
@@ -139,13 +141,14 @@ class Pump:
             with self.changed:
                 self._lost = self._lost or str(cause.strerror or cause)
                 self.changed.notify_all()
+        with self._writing:
+            self._line.close()
         time.sleep(_READ_S if self._lost or self._closing else _AGAIN_S)
         with suppress(TransportError, OSError):
             fresh = open_line(self._address)
             with self.changed:
-                self._line.close()
                 self._line = fresh
-                self._baud = self._address.baud
+                self.baud = self._address.baud
                 self.link.limit(protocol.Limits(self._address.baud if self._address.bytes_per_s else None))
 
     def _write(self) -> None:
@@ -156,7 +159,7 @@ class Pump:
                 if not data:
                     self.changed.wait(max(0.0, min(self.link.wake_at() - now, _IDLE_S)) if not self._lost else _IDLE_S)
                     continue
-            with suppress(OSError):  # the reading side finds out, and what was lost is sent again
+            with self._writing, suppress(OSError):  # the reading side finds out, and what was lost is sent again
                 self._line.write(data)
 
 

@@ -66,5 +66,4 @@ def _passes(line: Line, link: Link) -> bool:
 
 def _settled(line: Line, link: Link) -> bool:
     link.streams.tell(protocol.STAY)
-    drive(line, link, lambda _: False, 0.01)
     return drive(line, link, lambda _: link.idle, _TEST_S)

@@ -25,6 +25,7 @@ class SerialAddress:
         fastest_baud: The highest speed to try once the link stands; the console's own for none.
         wait_s: How long a board may take to answer, as while it boots.
         timeout_s: How long an RFC 2217 server may take to answer.
+        paced: The console's speed is known; of a `socket` only where the user says it.
     """
 
     url: str
@@ -35,6 +36,7 @@ class SerialAddress:
     fastest_baud: int
     wait_s: float
     timeout_s: float
+    paced: bool
 
     @property
     def host(self) -> tuple[str, int]:
@@ -45,7 +47,7 @@ class SerialAddress:
     @property
     def bytes_per_s(self) -> int | None:
         """Return what the line carries in a second at the console's speed, or `None` where nobody says."""
-        return None if self.kind == "socket" else self.baud // 10
+        return self.baud // 10 if self.paced else None
 
 
 def parse_address(url: str) -> SerialAddress:
@@ -75,7 +77,17 @@ def parse_address(url: str) -> SerialAddress:
     numbers = {name: _number(url, name, options.get(name, usual)) for name, usual in _USUAL.items()}
     baud = int(numbers["baud"])
     fastest = int(numbers["fastest"]) if "fastest" in options else max(baud, int(numbers["fastest"]))
-    return SerialAddress(url, parts.scheme, place, parts.username, baud, fastest, numbers["wait"], numbers["timeout"])
+    return SerialAddress(
+        url,
+        parts.scheme,
+        place,
+        parts.username,
+        baud,
+        fastest,
+        numbers["wait"],
+        numbers["timeout"],
+        parts.scheme != "socket" or "baud" in options,
+    )
 
 
 _HINT = "write serial:///dev/ttyUSB0?baud=115200 (three slashes), socket://HOST:PORT or rfc2217://HOST:PORT"

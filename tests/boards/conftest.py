@@ -46,7 +46,8 @@ def add(boot, cli: Cli):
     def start(kind: str, name: str = "board", **options) -> lab.VirtualBoard:
         board = boot(kind, **options)
         device = board.device(name)
-        added = cli("device", "add", name, device.url, "-i", board.identity, "--host-key", board.host_key)
+        keys = ("-i", board.identity, "--host-key", board.host_key) if board.ssh_port else ()
+        added = cli("device", "add", name, device.url, *keys)
         assert added.code == 0, added.err
         return board
 

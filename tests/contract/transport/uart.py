@@ -35,7 +35,7 @@ class Uart:
         self.carried = [0, 0]
         self.highest = 10_000_000
         self._random = random.Random(1)
-        self._masters, self._slaves = zip(*(pty.openpty() for _ in range(2)), strict=True)
+        self._masters, self._slaves = map(list, zip(*(pty.openpty() for _ in range(2)), strict=True))
         tty.setraw(self._slaves[0])
         for master in self._masters:
             os.set_blocking(master, False)
@@ -51,6 +51,20 @@ class Uart:
 
     def thaw(self) -> None:
         self._flowing.set()
+
+    def unplug(self) -> None:
+        """Take the host's end away, as an adapter that is pulled out of its socket."""
+        master, self._masters[0] = self._masters[0], -1
+        os.close(master)
+        os.close(self._slaves[0])
+
+    def plug(self) -> None:
+        """Give the host another end."""
+        master, self._slaves[0] = pty.openpty()
+        tty.setraw(self._slaves[0])
+        os.set_blocking(master, False)
+        self.host = os.ttyname(self._slaves[0])
+        self._masters[0] = master
 
     def mode(self) -> list:
         """Return the board's terminal mode."""
@@ -138,8 +152,9 @@ class Console:
 
     def close(self) -> None:
         self._ends = True
-        self._kill()
-        self._thread.join()
+        while self._thread.is_alive():  # one may be starting right now
+            self._kill()
+            self._thread.join(0.2)
 
     def _start(self) -> subprocess.Popen:
         self.started += 1
@@ -154,8 +169,6 @@ class Console:
             self._process.wait()
             if not self._ends:
                 self._process = self._start()
-        self._kill()
-        self._process.wait()
 
     def _kill(self) -> None:
         """End every process whose terminal this is."""

@@ -19,7 +19,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])  # instead of this folder, where this file would pass for pyserial
+sys.path.remove(str(Path(__file__).parent))  # where this file would pass for pyserial
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from edgeprof.devices import Device
 from edgeprof.remote import SetupOptions, connect_board

@@ -22,7 +22,7 @@ _FARTHEST_BYTES = 1 << 20
 _MOST_RANGES = 16
 _SMALLEST_BYTES = 64
 _CHUNK_BYTES = 4096  # of one channel before another has its turn
-_BURST_BYTES = 2048  # handed over at once, so that an acknowledgement never waits long behind data
+_BURST_BYTES = 1024  # handed over at once, so that an acknowledgement never waits long behind data
 CREDIT_BYTES = 32 << 10  # sent on a channel before the other side has taken any of it
 _GRANT_BYTES = 8 << 10
 _LONGEST_RECORD_BYTES = 1 << 20
@@ -82,13 +82,13 @@ class Limits:
     """Sizes that suit a line.
 
     Attributes:
-        payload_bytes: The most in one frame: what passes in about 0.09 s.
+        payload_bytes: The most in one frame: what passes in about 0.13 s.
         window_bytes: The most that is under way: what passes in about 0.7 s.
     """
 
     def __init__(self, baud: int | None = None) -> None:
         bytes_per_s = baud / 10 if baud else 20000
-        self.payload_bytes = int(min(max(bytes_per_s * 0.09, _SMALLEST_BYTES), 1024))
+        self.payload_bytes = int(min(max(bytes_per_s * 0.13, _SMALLEST_BYTES), 1536))
         self.window_bytes = int(min(max(bytes_per_s * 0.7, 1024), 32 << 10))
 
 
@@ -115,6 +115,7 @@ class Sender:
         self._flying = {}  # by start, in the order of sending
         self._again = []
         self._next = self._order = self._base = 0
+        self._progress_at = 0.0
         self._size = limits.payload_bytes
         self._smoothed_s, self._spread_s, self._rto_s, self._backoff = None, 0.0, _FIRST_RTO_S, 1
 
@@ -133,7 +134,7 @@ class Sender:
                 self._timed(now - piece.sent_at)
         self._base = max(self._base, offset)
         if arrived:
-            self._backoff = 1
+            self._backoff, self._progress_at = 1, now
         self._size = min(self._size + 16 * len(arrived), self.limits.payload_bytes)
         lost = [piece for piece in self._flying.values() if piece.order < order]
         if lost:
@@ -143,22 +144,22 @@ class Sender:
     def due(self, now: float) -> Piece | None:
         """Return the next piece to send now, or `None`."""
         if now >= self.wake_at():
-            self._backoff = min(2 * self._backoff, 8)
+            self._backoff, self._progress_at = min(2 * self._backoff, 8), now
             self._size = max(self._size // 2, _SMALLEST_BYTES)
             self._lose([next(iter(self._flying.values()))])
         piece = self._lost() or self._fresh()
         if piece is not None:
+            self._progress_at = self._progress_at if self._flying else now
             self._order += 1
             piece.order, piece.sent_at = self._order, now
             self._flying[piece.start] = piece
         return piece
 
     def wake_at(self) -> float:
-        """Return when the oldest piece under way counts as lost."""
+        """Return when the oldest piece under way counts as lost, if nothing arrives until then."""
         if not self._flying:
             return float("inf")
-        oldest = next(iter(self._flying.values()))
-        return oldest.sent_at + min(self._rto_s * self._backoff, _LONGEST_RTO_S)
+        return self._progress_at + min(self._rto_s * self._backoff, _LONGEST_RTO_S)
 
     def _lose(self, pieces: list) -> None:
         for piece in pieces:

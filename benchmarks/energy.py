@@ -1,9 +1,12 @@
-"""How often the interval of mean power holds the truth, on loads of several shapes and beats: 10 s of readings at random instants.
+"""How often the interval of mean power holds the truth, and how far the mean lies from it: 10 s of readings at random instants.
 
-`python -m benchmarks.energy [TRIALS]` prints a table; tests/unit/test_energy.py runs a small one.
+Loads of five shapes, each trial with a beat of its own between 0.1 and 50 Hz (evenly on a logarithmic scale), phase and duty.
+Each trial goes the product's way: what is a fault is not measured. `python -m benchmarks.energy [TRIALS]` prints the table of
+docs/measurement.md and one by beat; tests/unit/test_energy.py runs a small one.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from edgeprof.power.energy import CONFIDENCE, Trace, mean_power
+from edgeprof.power.energy import CONFIDENCE, Trace, fault, mean_power
 
 WINDOW_S = 10.0
 BEATS_HZ = (0.1, 0.3, 1, 3, 10, 25, 50)
@@ -20,49 +23,79 @@ RATES_HZ = (10, 20, 50, 100)
 IDLE_W, SPAN_W = 2.5, 1.2
 # One step of the sensor, and as much noise, as INA sensors have.
 _STEP_W = 0.005
-_FINE = 100_000
+_FINE = 20_000
 
 Load = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """How a shape at a beat came out: share of intervals that held the truth, and the 95th percentile of the error."""
+    """How a shape came out.
+
+    Attributes:
+        rate_hz: Readings a second.
+        shape: Of the load.
+        beat_hz: Of the load, or `None` where each trial had its own.
+        trials: All of them.
+        not_measured: Those in which the product gave a reason instead of a figure.
+        covered: Those whose interval held the truth.
+        errors: Of each measured one, its distance from the truth as a share.
+        reaches: And half of its interval, likewise.
+    """
 
     rate_hz: int
     shape: str
-    beat_hz: float
+    beat_hz: float | None
     trials: int
+    not_measured: int
     covered: int
-    error_ratio: float
+    errors: tuple[float, ...]
+    reaches: tuple[float, ...]
+
+    @property
+    def measured(self) -> int:
+        return self.trials - self.not_measured
+
+    @property
+    def coverage(self) -> float:
+        return self.covered / self.measured
+
+    def error_ratio(self, quantile: float = CONFIDENCE) -> float:
+        """Return the error that so many of the trials stay within."""
+        return float(np.quantile(self.errors, quantile))
 
     def holds(self) -> bool:
         """Return whether so few misses are no surprise at the nominal level (two-sided would be 1 in 2,000)."""
-        return float(stats.binom.cdf(self.covered, self.trials, CONFIDENCE - 0.015)) > 0.0005
+        return float(stats.binom.cdf(self.covered, self.measured, CONFIDENCE - 0.015)) > 0.0005
 
 
-def simulate(rate_hz: int, trials: int) -> Iterator[Case]:
-    """Yield every shape at every beat, read so often; the same each time."""
+def simulate(rate_hz: int, trials: int, beats: tuple[float, ...] | None = None) -> Iterator[Case]:
+    """Yield every shape, with beats of all kinds or at each of `beats`, read so often; the same each time."""
     for shape in SHAPES:
-        for beat_hz in BEATS_HZ:
+        for beat_hz in beats or (None,):
             yield _case(rate_hz, shape, beat_hz, trials)
 
 
-def _case(rate_hz: int, shape: str, beat_hz: float, trials: int) -> Case:
-    chance = np.random.default_rng([rate_hz, SHAPES.index(shape), BEATS_HZ.index(beat_hz)])
+def _case(rate_hz: int, shape: str, beat_hz: float | None, trials: int) -> Case:
+    chance = np.random.default_rng([rate_hz, SHAPES.index(shape), round(1000 * (beat_hz or 0))])
     fine = (np.arange(_FINE) + 0.5) * WINDOW_S / _FINE
     count = round(WINDOW_S * rate_hz)
-    covered, errors = 0, []
+    covered, errors, reaches = 0, [], []
     for _ in range(trials):
-        load = _load(shape, beat_hz * chance.uniform(0.9, 1.1), chance)
+        beat = 10 ** chance.uniform(-1, np.log10(50)) if beat_hz is None else beat_hz * chance.uniform(0.9, 1.1)
+        load = _load(shape, beat, chance)
         truth = float(load(fine).mean())
         at = (np.arange(count) + chance.uniform(size=count)) / rate_hz
         read = np.round((load(at) + chance.normal(0, _STEP_W, count)) / _STEP_W) * _STEP_W
-        mean = mean_power(Trace(at, read, 1 / rate_hz), 0, WINDOW_S)
+        trace = Trace(at, read, 1 / rate_hz)
+        if fault(trace, 0, WINDOW_S):
+            continue
+        mean = mean_power(trace, 0, WINDOW_S)
         low, high = mean.interval()
         covered += low <= truth <= high
         errors.append(abs(mean.mean_w - truth) / truth)
-    return Case(rate_hz, shape, beat_hz, trials, covered, float(np.quantile(errors, 0.95)))
+        reaches.append((high - low) / 2 / truth)
+    return Case(rate_hz, shape, beat_hz, trials, trials - len(errors), covered, tuple(errors), tuple(reaches))
 
 
 def _load(shape: str, beat_hz: float, chance: np.random.Generator) -> Load:
@@ -82,15 +115,34 @@ def _load(shape: str, beat_hz: float, chance: np.random.Generator) -> Load:
 
 
 def main() -> None:
-    """Print coverage in percent and, in brackets, the 95th percentile of the error."""
+    """Print the table of docs/measurement.md, then coverage in percent and the error by beat."""
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    print(f"{trials} trials each; 95 % intervals; beat:", *(f"{beat:g} Hz" for beat in BEATS_HZ))
+    print(f"{time.strftime('%Y-%m-%d')}: {trials} trials each, window {WINDOW_S:g} s\n")
+    print(
+        "| readings | shape | interval held the truth | reach of the interval (median) | error: 95 % within | largest | not measured |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for rate_hz in RATES_HZ:
-        cases = list(simulate(rate_hz, trials))
+        for case in simulate(rate_hz, trials):
+            print(_row(case))
+    print(f"\nby beat, {trials} trials each: held (95 % of errors within)\n")
+    print("|", "readings | shape |", " | ".join(f"{beat:g} Hz" for beat in BEATS_HZ), "|")
+    print("|---|---|" + "---|" * len(BEATS_HZ))
+    for rate_hz in RATES_HZ:
+        cases = list(simulate(rate_hz, trials, BEATS_HZ))
         for shape in SHAPES:
-            row = [case for case in cases if case.shape == shape]
-            cells = (f"{100 * case.covered / trials:5.1f} ({100 * case.error_ratio:.1f} %)" for case in row)
-            print(f"{rate_hz:4} Hz {shape:10}", *cells)
+            cells = (f"{_percent(c.coverage)} ({_percent(c.error_ratio())})" for c in cases if c.shape == shape)
+            print(f"| {WINDOW_S * rate_hz:.0f} | {shape} |", " | ".join(cells), "|", flush=True)
+
+
+def _row(case: Case) -> str:
+    figures = (case.coverage, float(np.median(case.reaches)), case.error_ratio(), max(case.errors))
+    cells = (*map(_percent, figures), str(case.not_measured))
+    return f"| {WINDOW_S * case.rate_hz:.0f} ({case.rate_hz} Hz) | {case.shape} | {' | '.join(cells)} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":

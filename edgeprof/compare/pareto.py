@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeprof.compare.energy import energy_refusal
 from edgeprof.metrics import estimates, headline
 from edgeprof.records import Estimate, RunResult
 from edgeprof.scores import LOWER, Score
 from edgeprof.stats import CONFIDENCE, compare
 from edgeprof.stats.paired import loss_against
 
+_ENERGY = "energy_per_inference_uj"
 # Figures that count, besides the headline of accuracy; a metric that a run has not is no figure of it.
 _FIGURES = (
     ("latency_ns", "median"),
     ("guest_instructions", "median"),
-    ("energy_per_inference_uj", "mean"),
+    (_ENERGY, "mean"),
     ("peak_rss_bytes", "median"),
 )
 
@@ -64,7 +66,7 @@ def fronts(runs: Sequence[RunResult]) -> tuple[Ranked, ...]:
     """Return every run with those that dominate it, among the runs of its device in the same metric.
 
     A run dominates another only in figures that were measured for both, and only if it has all that the other has:
-    what was not measured is never taken for good.
+    what was not measured, or was measured elsewhere (another rail or supply), is never taken for good.
     """
     ranges = {run.run_id: figures(run) for run in runs if run.launches}
     shown = [run for run in runs if run.launches]
@@ -76,6 +78,7 @@ def fronts(runs: Sequence[RunResult]) -> tuple[Ranked, ...]:
                 other for other in shown
                 if other.device == run.device
                 and other.plan.metric == run.plan.metric
+                and not ((_ENERGY, "") in ranges[run.run_id] and energy_refusal(run, other))
                 and _dominates(ranges[other.run_id], ranges[run.run_id])
             ),
         )

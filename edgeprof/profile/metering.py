@@ -43,16 +43,25 @@ def metered(board: Board, cell: LiveCell, spec: MeterSpec, supply_uv: int | None
             phases = run_phases(board, cell, child, NS_PER_S / spec.period_ns)
         after = measure_offset(board.agent.clock)
     seen, clocks = recordings[0], ClockMap(before, after)
+    check_recording(seen, clocks, fed_uv)
+    if seen.trouble:
+        cell.warn("energy_not_measured", seen.trouble)
+    return meter_trace(seen, clocks, spec, phases)
+
+
+def check_recording(seen: Recording, clocks: ClockMap, fed_uv: int | None) -> None:
+    """Refuse a recording that says nothing of this board.
+
+    Raises:
+        MeterFailed: Nothing was recorded, a clock was set meanwhile, or it is of another supply than the board's.
+    """
     if clocks.stepped:
         raise MeterFailed("clock_stepped", "the board's clock, or the host's, was set while the meter recorded")
     if not seen.time_ns:
         raise MeterFailed("meter_failed", seen.trouble or "the meter said nothing")
     if seen.voltage_uv is not None and fed_uv is not None and not alike(seen.voltage_uv, fed_uv):
-        text = f"the meter sees {volts(seen.voltage_uv)}, and `{cell.run.device}` is fed with {volts(fed_uv)}"
+        text = f"the meter sees {volts(seen.voltage_uv)}, and the board is fed with {volts(fed_uv)}"
         raise MeterFailed("voltage_mismatch", f"{text}: is it between this board and its supply?")
-    if seen.trouble:
-        cell.warn("energy_not_measured", seen.trouble)
-    return meter_trace(seen, clocks, spec, phases)
 
 
 def meter_trace(seen: Recording, clocks: ClockMap, spec: MeterSpec, phases: Phases) -> PowerTrace:

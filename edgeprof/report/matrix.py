@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgeprof import units
-from edgeprof.compare import Cell, Matrix, Ranked, fronts
+from edgeprof.compare import Cell, EnergyChange, Matrix, Ranked, fronts, relate_energy
 from edgeprof.metrics import estimates
+from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.document import comparison_item, document, metric_items
 from edgeprof.report.summary import figure, print_warnings, verdict_words
@@ -109,7 +110,17 @@ def _cell(cell: Cell) -> str:
         value += " instructions"
     if cell.comparison is None:
         return f"{value}\n{cell.method}" if cell.method == "base" else f"{value}\nnot compared: see below"
-    return f"{value}\n{verdict_words(cell.comparison)}\n{_HOW[cell.method]}"
+    lines = [value, verdict_words(cell.comparison), _HOW[cell.method]]
+    energy = _energy(cell)
+    if energy and energy.ratio is not None and energy.low is not None and energy.high is not None:
+        span = f"{units.change(energy.low)} … {units.change(energy.high)}, {100 * CONFIDENCE:g} %"
+        lines.append(f"energy {units.change(energy.ratio)} ({span}; one process each)")
+    return "\n".join(lines)
+
+
+def _energy(cell: Cell) -> EnergyChange | None:
+    """Return how the energies of a cell and its base relate, where the two runs are compared at all."""
+    return None if cell.base is None or cell.comparison is None else relate_energy(cell.base, cell.run)
 
 
 def _notes(matrix: Matrix) -> list[str]:
@@ -119,7 +130,12 @@ def _notes(matrix: Matrix) -> list[str]:
 
 
 def _refusals(matrix: Matrix) -> list[str]:
+    energies = [(cell, _energy(cell)) for cell in matrix.cells]
     return [
+        f"energy not compared: {_name(cell, matrix)}: {found.refused}"
+        for cell, found in energies
+        if found and found.refused
+    ] + [
         f"not compared: {_name(cell, matrix)}: {'; '.join(_short(reason) for reason in cell.refused)}"
         for cell in matrix.cells
         if cell.refused
@@ -178,7 +194,22 @@ def _item(cell: Cell, ranked: Ranked | None) -> dict[str, object]:
         "comparison": None if cell.comparison is None else comparison_item(cell.comparison),
         "changes": [{"name": c.name, "base": c.base, "other": c.other} for c in cell.changes],
         "refused": list(cell.refused),
+        "energy": _energy_item(cell),
         "metrics": metric_items(cell.run),
         "ranked_by": list(ranked.figures) if ranked else [],
         "dominated_by": [other.run_id for other in ranked.dominated_by] if ranked else [],
+    }
+
+
+def _energy_item(cell: Cell) -> dict[str, object] | None:
+    found = _energy(cell)
+    if found is None:
+        return None
+    confidence = None if found.ratio is None else CONFIDENCE
+    return {
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
+        "confidence": confidence,
+        "refused": found.refused,
     }

@@ -1,13 +1,15 @@
 """Energy from a trace: it covers the truth at its level whatever the load does, and every trap has its reason."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.energy import BEATS_HZ, SHAPES, simulate
+from benchmarks.energy import SHAPES, simulate
 from edgeprof.boards import PowerSensor, Rail
-from edgeprof.power import choose, power_estimates
+from edgeprof.power import choose, microwatts, power_estimates
+from edgeprof.profile.phases import idle_seconds
 from edgeprof.records import PowerTrace
 
 PERIOD_NS = 20_000_000
@@ -51,24 +53,27 @@ def test_energy_is_power_times_time_and_above_idle_what_the_model_adds():
         assert estimate.low < estimate.point < estimate.high
 
 
-@pytest.mark.parametrize("rate_hz", [10, 50, 100])
-def test_the_interval_covers_the_truth_on_loads_of_every_shape_and_beat(rate_hz):
-    cases = list(simulate(rate_hz, trials=120))
+@pytest.mark.parametrize("rate_hz", [10, 50])
+def test_the_interval_covers_the_truth_on_loads_of_every_shape_whatever_their_beat(rate_hz):
+    cases = list(simulate(rate_hz, trials=250))
 
-    assert {(case.shape, case.beat_hz) for case in cases} == {(s, b) for s in SHAPES for b in BEATS_HZ}
+    assert [case.shape for case in cases] == list(SHAPES)
     assert [case for case in cases if not case.holds()] == []
+    assert sum(case.not_measured for case in cases) <= 5
 
 
-def test_four_hundred_readings_are_within_two_percent():
-    errors = [case.error_ratio for case in simulate(100, trials=100)]
+def test_from_four_hundred_readings_on_the_error_is_within_two_percent():
+    """In 95 of 100; below that the interval is as wide as it must be, which the test above says."""
+    errors = [case.error_ratio() for case in simulate(50, trials=250)]
 
     assert max(errors) <= 0.02
 
 
 def test_a_beat_that_would_alias_with_regular_readings_does_not():
     """50 Hz seen at 50 Hz: regular readings all fall on the same side of it."""
-    case = next(case for case in simulate(50, trials=200) if (case.shape, case.beat_hz) == ("square", 50))
+    case = next(simulate(50, 200, (50,)))
 
+    assert (case.shape, case.beat_hz) == ("square", 50)
     assert case.holds()
 
 
@@ -118,6 +123,18 @@ def test_trap_rail_counted_twice():
     assert choose([others], "VDD_CPU_CV").covers == "part"
 
 
+def test_trap_rail_counted_twice_in_a_pmics_sum():
+    """Rails are paired by name, and each counts once: 5 V at 0.1 A and 1 V at 2 A."""
+    assert microwatts("pmic", [5_000_000, 100_000, 1_000_000, 2_000_000]) == 2_500_000
+
+
+def test_a_slow_sensor_is_waited_for_until_there_is_enough_of_it():
+    pmic = choose([PowerSensor("pmic", None, (Rail(None, "pmic"),), readable=True)])
+
+    assert pmic.hz * idle_seconds(pmic.hz) >= 60
+    assert idle_seconds(50) == 5
+
+
 def test_trap_unconnected_rail():
     assert reasons(edited(lambda readings, _: [None] * len(readings))) == ["sensor_failed"] * 4
 
@@ -146,6 +163,15 @@ def test_trap_dropped_samples_as_none():
     gone = lambda readings, _: [None if index % 7 == 0 else value for index, value in enumerate(readings)]  # noqa: E731
 
     assert reasons(edited(gone))[0] == "sensor_failed"
+
+
+def test_trap_dropped_samples_as_nan():
+    """What is no number never reaches a trace as one: the agent says null, a meter's line is no reading."""
+    nan = json.loads('{"values": [5000, null]}')["values"]
+
+    assert microwatts("product", nan) is None
+    assert microwatts("pmic", [5_000_000, 700_000, None, 1]) is None
+    assert microwatts("pmic", []) is None
 
 
 def test_trap_dropped_samples_as_zero():

@@ -14,7 +14,7 @@ from edgeprof.power.meters.joulescope import parse_statistics
 from edgeprof.power.meters.lines import parse_lines
 from edgeprof.power.meters.spec import JOULESCOPE, PPK2
 from edgeprof.power.source import find_source
-from edgeprof.profile.metering import meter_trace
+from edgeprof.profile.metering import MeterFailed, check_recording, meter_trace
 from edgeprof.profile.phases import Phases
 from tests.meters import bench_toml
 
@@ -242,6 +242,28 @@ def test_the_interval_of_a_meter_covers_loads_of_every_beat():
         missed += not power.low <= 1000 * truth <= power.high
 
     assert missed <= 6
+
+
+STEADY = ClockMap(Offset(0, 0, 1000), Offset(20 * S, 0, 1000))
+
+
+@pytest.mark.parametrize(
+    ("recording", "clocks", "reason"),
+    [
+        (Recording((1,), (1,), (), 12_000_000), STEADY, "voltage_mismatch"),
+        (Recording((), (), (), None, "the meter is gone"), STEADY, "meter_failed"),
+        (Recording((1,), (1,), (), 5_000_000), ClockMap(Offset(0, 0, 10), Offset(S, S, 10)), "clock_stepped"),
+    ],
+)
+def test_trap_voltage_mismatch_silence_and_a_clock_that_was_set(recording, clocks, reason):
+    with pytest.raises(MeterFailed) as raised:
+        check_recording(recording, clocks, 5_000_000)
+
+    assert raised.value.reason == reason
+
+
+def test_a_supply_that_sags_is_still_the_boards():
+    check_recording(Recording((1,), (1,), (), 4_800_000), STEADY, 5_000_000)
 
 
 def test_trap_a_window_in_which_the_meter_was_at_the_end_of_its_range():

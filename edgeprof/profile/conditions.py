@@ -106,6 +106,22 @@ def throttling(before: BoardFacts, states: Sequence[State | None], after: BoardF
     return (warning("throttled", text),)
 
 
+def unseen(facts: BoardFacts, states: Sequence[State | None]) -> tuple[tuple[str, str], ...]:
+    """Return what was not seen of the board while the launches ran, each with its reason code."""
+    seen = [state for state in states if state]
+    reasons = {
+        "temp_mc": "sensor_failed" if facts.thermal_zones else "no_thermal_zone",
+        "freq_khz": "sensor_failed" if any(cpu.max_khz for cpu in facts.cpus) else "no_cpufreq",
+        "others_cores": "too_short_to_tell",
+    }
+    there = {
+        "temp_mc": any(state.temp_mc is not None for state in seen),
+        "freq_khz": any(state.freq_khz_high is not None for state in seen),
+        "others_cores": any(state.others_cores is not None for state in seen),
+    }
+    return tuple((name, reasons[name] if seen else "sampler_failed") for name in reasons if not there[name])
+
+
 def _throttling(facts: BoardFacts) -> str | None:
     return None if facts.throttled is None else throttling_text(facts.throttled)
 

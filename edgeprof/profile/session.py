@@ -181,6 +181,9 @@ class Session:
     def _watched(self, board: Board, facts: BoardFacts, together: Sequence[Sequence[LiveCell]]) -> None:
         """Measure the launches with a sampler beside them; not where it would be counted with them."""
         if facts.ns_per_instruction is not None:
+            for cell in self._alive():
+                for name, _ in conditions.unseen(facts, ()):
+                    cell.not_measured(name, "clock_counts_instructions")
             self._launches(board, together)
             return
         self._watcher = Watcher(max(1, len(facts.running())))
@@ -189,6 +192,8 @@ class Session:
         self._watcher.stop(board)
         for cell in self._alive():
             cell.run = replace(cell.run, states=self._watcher.states(len(cell.run.launches)))
+            for name, reason in conditions.unseen(facts, cell.run.states):
+                cell.not_measured(name, reason)
 
     def _launches(self, board: Board, together: Sequence[Sequence[LiveCell]]) -> None:
         looks = self._cells[0].run.plan.looks  # the same for all of one device

@@ -60,6 +60,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "sustained": [_fields(window) for window in run.sustained],
         **per_op_items(run, raw=raw),
         "power": None if run.power is None else _power(run.power, raw=raw),
+        "not_measured": [{"name": name, "reason": reason} for name, reason in run.not_measured],
         "golden": None if run.golden is None else _fields(run.golden),
         "evaluations": evaluation_items(run, raw=raw),
         "warnings": [{"code": w.code, "text": w.text, "spoils": list(w.spoils)} for w in run.warnings],

@@ -13,6 +13,7 @@ from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
 from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
 from edgeprof.report.document import comparison_item, document, run_item
+from edgeprof.report.missing import by_reason, missing
 from edgeprof.report.names import cell_name
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.quantised import finding_item, finding_text
@@ -60,6 +61,7 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
             if run.sustained:
                 out.print(plain(sustained(run, shown)))
             print_costliest(run, cell_name(run, shown))
+        _print_missing(shown)
         print_warnings(shown)
         for run in outcome.runs:
             if run.run_id in outcome.taken:
@@ -217,6 +219,17 @@ def _energy(estimate: Estimate, run: RunResult) -> str:
     return f"{figure(estimate)} ±{units.percent(reach)}" + (
         "" if run.power and run.power.covers == "board" else " (rail)"
     )
+
+
+def _print_missing(runs: Sequence[RunResult]) -> None:
+    """Say what is not there and why, once for all cells that share it."""
+    texts: dict[str, list[str]] = {}
+    for run in runs:
+        texts.setdefault(by_reason(missing(run)), []).append(cell_name(run, runs))
+    for text, names in texts.items():
+        if text:
+            where = f"{', '.join(names)}: " if len(texts) > 1 else ""
+            console().print(plain(f"{where}not measured: {text}"))
 
 
 def _short(estimate: Estimate | None) -> str:

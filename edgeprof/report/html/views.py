@@ -9,6 +9,7 @@ from markupsafe import Markup
 from edgeprof import units
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, ORIGIN, Estimate, RunResult, Warning_
+from edgeprof.report.missing import unseen_states
 from edgeprof.report.names import cell_name
 from edgeprof.report.ops import amount_text, method, not_measured, op_names, shares
 from edgeprof.report.words import metric_words, reason_words
@@ -164,8 +165,8 @@ def metrics(run: RunResult) -> tuple[list[Metric], list[tuple[str, str]]]:
         shown.append(Metric(words, estimate.statistic, value(estimate, run), counts))
     if run.op_profile is None:
         reasons.setdefault(reason_words(not_measured(run)), []).append("time by operator")
-    if not any(run.states):
-        reasons.setdefault("nobody watched, or the board does not say", []).append("temperature, clocks, others' load")
+    for words, reason in unseen_states(run):
+        reasons.setdefault(reason_words(reason), []).append(words)
     if not run.sustained:
         reasons.setdefault(reason_words(dict(run.not_measured).get("sustained", "not_asked")), []).append("a long run")
     return shown, [(reason, ", ".join(dict.fromkeys(names))) for reason, names in reasons.items()]

@@ -35,6 +35,7 @@ def main() -> None:
     installed_size()
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "push.py")], check=True)
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "per_op.py"), str(model())], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.sampler"], check=True, cwd=ROOT)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from edgeprof.records import RunResult
 from edgeprof.units import celsius
 
 # Facts of the environment that are readings of a moment, not conditions.
-_MOMENTARY = ("load_1min", "temp_mc", "throttled")
+_MOMENTARY = ("load_1min", "temp_mc", "throttled", "sampler_cost")
 
 
 @dataclass(frozen=True, slots=True)

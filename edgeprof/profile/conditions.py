@@ -65,6 +65,11 @@ def with_after(before: tuple[tuple[str, str], ...], facts: BoardFacts) -> tuple[
     return before + tuple((name, str(value)) for name, value in now.items() if value is not None)
 
 
+def with_sampler(before: tuple[tuple[str, str], ...], ratio: float | None) -> tuple[tuple[str, str], ...]:
+    """Return `before` with what watching the board took of it."""
+    return before if ratio is None else (*before, ("sampler_cost", f"{percent(ratio)} of a core"))
+
+
 def before(facts: BoardFacts, device: Device, artifact: Artifact, plan: RunPlan) -> tuple[Warning_, ...]:
     """Return the warnings that are known before anything ran."""
     found = [warning("artifact", text) for _, text in artifact.warnings]

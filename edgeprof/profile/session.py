@@ -192,6 +192,8 @@ class Session:
         self._watcher.stop(board)
         for cell in self._alive():
             cell.run = replace(cell.run, states=self._watcher.states(len(cell.run.launches)))
+            environment = conditions.with_sampler(cell.run.environment, self._watcher.cost_ratio)
+            cell.run = replace(cell.run, environment=environment)
             for name, reason in conditions.unseen(facts, cell.run.states):
                 cell.not_measured(name, reason)
 

@@ -46,13 +46,18 @@ class Window:
 
 
 class Watcher:
-    """Samples a board from `start` to `stop`; the rounds in between are marked. After a cut it starts anew."""
+    """Samples a board from `start` to `stop`; the rounds in between are marked. After a cut it starts anew.
+
+    Attributes:
+        cost_ratio: Share of a core that sampling took, once it was stopped; `None` where it is not known.
+    """
 
     def __init__(self, cores: int) -> None:
         self._cores = cores
         self._sampler: int | None = None
         self._windows: dict[int, Window] = {}
         self._states: dict[int, State] = {}
+        self.cost_ratio: float | None = None
 
     def start(self, board: Board) -> None:
         """Begin to sample; a board that cannot goes unwatched."""
@@ -71,6 +76,7 @@ class Watcher:
         with suppress(DeviceError, TransportError):
             done = board.agent.sampler_stop(self._sampler)
             samples = parse_samples(board.pull(done.file, done.sha256))
+            self.cost_ratio = cost_ratio(samples)
             for index, window in self._windows.items():
                 self._states[index] = state_in(samples, window, self._cores)
         self._sampler = None
@@ -98,6 +104,14 @@ def parse_samples(data: bytes) -> list[Sample]:
                 )
             )
     return samples
+
+
+def cost_ratio(samples: Sequence[Sample]) -> float | None:
+    """Return what share of a core sampling took, or `None` where two samples do not say."""
+    known = [(s.monotonic_ns, s.cpu_ns) for s in samples if s.cpu_ns is not None]
+    if len(known) < 2 or known[-1][0] <= known[0][0]:
+        return None
+    return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
 
 
 def state_in(samples: Sequence[Sample], window: Window, cores: int) -> State:

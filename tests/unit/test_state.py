@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edgeprof.profile import conditions
-from edgeprof.profile.state import Window, parse_samples, state_in
+from edgeprof.profile.state import Window, cost_ratio, parse_samples, state_in
 from edgeprof.records import CoreClock, State
 
 SECOND = 1_000_000_000
@@ -88,3 +88,12 @@ def test_warnings_name_others_and_clocks_that_fell():
     assert [w.code for w in conditions._state([busy, busy])] == ["other_load"]
     assert conditions._state(fell)[0].text.startswith("the fastest core ran at 1500 to 2400 MHz")
     assert conditions._state([None, State(None, None, None, None)]) == []
+
+
+def test_what_watching_took_is_a_share_of_a_core_and_unknown_where_samples_do_not_say():
+    samples = parse_samples(lines(sample(0, cpu_ns=1_000_000), sample(1), sample(2, cpu_ns=7_000_000)))
+
+    assert cost_ratio(samples) == pytest.approx(0.003)
+    assert cost_ratio(samples[:1]) is None
+    assert dict(conditions.with_sampler((), 0.003)) == {"sampler_cost": "0.3 % of a core"}
+    assert conditions.with_sampler((), None) == ()

@@ -70,7 +70,8 @@ class _Far:
         """Take the meter away."""
         if not self._gone.is_set():
             self._gone.set()
-            time.sleep(0.05)
+            if self._thread is not threading.current_thread():
+                self._thread.join()
             os.close(self._slave)
             os.close(self._master)
 
@@ -121,7 +122,7 @@ class Ppk2(_Far):
         self.commands: list[tuple[int, ...]] = []
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.is_set() and not self._gone.is_set():
             self._send_samples()
             if select.select([self._master], [], [], 0.01)[0]:
                 with contextlib.suppress(OSError):

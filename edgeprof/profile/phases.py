@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from edgeprof.errors import ChildError
+from edgeprof.errors import DeviceError, TransportError
 from edgeprof.power import FEWEST_UPDATES
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import child_request
@@ -38,9 +38,11 @@ def live_child(board: Board, cell: LiveCell) -> Iterator[int]:
     agent, plan = board.agent, cell.cell.plan
     child = agent.open(child_request(board, cell.cell)).child
     agent.invoke_for(child, _WARM_UP_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
-    yield child
-    with suppress(ChildError):
-        agent.close(child, acknowledged=True)
+    try:
+        yield child
+    finally:
+        with suppress(DeviceError, TransportError):  # it is dead, or the way to it is gone: that is told already
+            agent.close(child, acknowledged=True)
 
 
 def run_phases(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:

@@ -1,6 +1,7 @@
 """A Joulescope between a board and its supply: its own statistics, fifty a second, through `joulescope`."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from edgeprof.errors import DeviceError
@@ -41,9 +42,13 @@ class JoulescopeMeter:
 
     def stop(self) -> Recording:
         """See `Meter`."""
-        self._scope.statistics_callback_unregister(self._take)
-        self._scope.close()
-        return parse_statistics(self._statistics, self._spec)
+        trouble = None
+        try:
+            self._scope.statistics_callback_unregister(self._take)
+            self._scope.close()
+        except (RuntimeError, OSError, TimeoutError) as exc:
+            trouble = f"the Joulescope is gone: {exc}"
+        return replace(parse_statistics(self._statistics, self._spec), trouble=trouble)
 
     def _take(self, statistics: dict[str, Any]) -> None:
         self._statistics.append((time.monotonic_ns(), statistics))

@@ -65,7 +65,8 @@ class Ppk2Meter:
         self._ended.set()
         if self._thread:
             self._thread.join()
-        self._kit.stop_measuring()
+        if self._trouble is None:
+            self._kit.stop_measuring()
         recording = self._recording()
         self._close()
         return recording

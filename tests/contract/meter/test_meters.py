@@ -102,6 +102,20 @@ def test_a_ppk2_at_the_end_of_its_range_is_marked():
     assert len(seen.clipped) == len(seen.power_uw)
 
 
+def test_a_ppk2_that_is_unplugged_says_so_and_keeps_what_it_had():
+    pytest.importorskip("ppk2_api")
+    with Ppk2(adc=700) as far:
+        meter = open_meter(find_meter(f"ppk2:{far.port}"), 5_000_000)
+        meter.start()
+        time.sleep(0.4)
+        far.unplug()
+        time.sleep(0.3)
+        seen = meter.stop()
+
+    assert seen.power_uw
+    assert seen.trouble.startswith("the PPK2 is gone")
+
+
 def test_what_is_no_ppk2_is_told_from_one():
     pytest.importorskip("ppk2_api")
     with printer(lambda _: "") as far, pytest.raises(DeviceError, match="does not answer as a PPK2"):

@@ -137,6 +137,7 @@ def test_a_slow_sensor_is_waited_for_until_there_is_enough_of_it():
 
 def test_trap_unconnected_rail():
     assert reasons(edited(lambda readings, _: [None] * len(readings))) == ["sensor_failed"] * 4
+    assert reasons(edited(lambda readings, _: [0] * len(readings))) == ["power_not_plausible"] * 4
 
 
 def test_trap_window_with_the_model_load_in_it():

@@ -244,15 +244,21 @@ def _supply(table: dict[str, Any], path: Path) -> int | None:
     return micro(_number(table, "supply_v", path), "V") if "supply_v" in table else None
 
 
+def _said(table: dict[str, Any], key: str, path: Path, default: object) -> object:
+    if key not in table and default is None:
+        raise UsageError(f"{path} does not say `{key}`", "docs/meters.md shows a whole file")
+    return table.get(key, default)
+
+
 def _text(table: dict[str, Any], key: str, path: Path, default: str | None = None) -> str:
-    value = table.get(key, default)
+    value = _said(table, key, path, default)
     if not isinstance(value, str):
         raise UsageError(f"`{key}` in {path} must be a text, not {value!r}", "docs/meters.md shows an example")
     return value
 
 
 def _number(table: dict[str, Any], key: str, path: Path, default: float | None = None) -> float:
-    value = table.get(key, default)
+    value = _said(table, key, path, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         if key == "min_voltage_v" and value == 0:
             return 0.0

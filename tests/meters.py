@@ -114,11 +114,11 @@ class Ppk2(_Far):
         commands: What it was told, in order.
     """
 
-    def __init__(self, adc: int, lose: int = 0) -> None:
+    def __init__(self, adc: int, lose: int = 0, *, left_on: bool = False) -> None:
         super().__init__()
         self._adc, self._lose = adc, lose
         self._samples = 0
-        self._began: float | None = None
+        self._began: float | None = time.monotonic() if left_on else None
         self.commands: list[tuple[int, ...]] = []
 
     def _run(self) -> None:

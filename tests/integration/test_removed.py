@@ -36,11 +36,17 @@ def test_a_pi5s_pmic_gives_the_energy_of_a_part_of_it(pi5, cli):
     item = cli("profile", MODEL, *QUICK, "--json").json()["items"][0]
 
     whole, power = metric(item, ENERGY), metric(item, "power_mw")
+    trace = cli("run", "show", item["run_id"], "--json").json()["items"][0]["power"]
     codes = [warning["code"] for warning in item["warnings"]]
-    assert (item["power"]["rail"], item["power"]["covers"]) == ("pmic", "part")
-    assert power["point"] == pytest.approx(10_770, rel=0.02)
-    assert whole["low"] < whole["point"] < whole["high"]
-    assert "partial_rail" in codes
+    assert (trace["rail"], trace["covers"]) == ("pmic", "part")
+    assert len(trace["readings"]) > 20
+    assert all(reading == pytest.approx(10_750_000, rel=0.02) for reading in trace["readings"])
+    if whole["not_measured"] is None:
+        assert power["point"] == pytest.approx(10_750, rel=0.02)
+        assert whole["low"] < whole["point"] < whole["high"]
+        assert "partial_rail" in codes
+    else:  # this machine was too busy to ask ten times a second
+        assert "energy_not_measured" in codes
     assert "throttled" not in codes
     assert item["environment"]["throttled_before"].startswith("0x50000 (since its start: under-voltage")
 

@@ -5,6 +5,7 @@ The board stays fed by its own supply: edgeprof never makes the kit a source, an
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _SAMPLE_BYTES = 4
 # Each word counts up in six bits. Source: NordicSemiconductor/pc-nrfconnect-ppk, src/device/serialDevice.ts.
 _COUNTER_SHIFT, _COUNTER_MASK = 18, 0x3F
 _WAIT_S = 0.01
+_TRIES = 3
 
 
 class Ppk2Meter:
@@ -48,9 +50,7 @@ class Ppk2Meter:
         except (OSError, ValueError) as exc:  # pyserial's own errors are OSError
             raise DeviceError(f"cannot open the PPK2 at `{self._spec.port}`: {exc}", hint) from exc
         self._kit.stop_measuring()
-        time.sleep(_WAIT_S)
-        self._kit.ser.reset_input_buffer()
-        if not self._kit.get_modifiers():
+        if not self._calibrated():
             self._close()
             raise DeviceError(f"what is at `{self._spec.port}` does not answer as a PPK2", hint)
         self._kit.use_ampere_meter()
@@ -70,6 +70,16 @@ class Ppk2Meter:
         recording = self._recording()
         self._close()
         return recording
+
+    def _calibrated(self) -> bool:
+        """Have the kit tell its calibration; samples of an earlier session may still be on their way."""
+        for _ in range(_TRIES):
+            time.sleep(_WAIT_S)
+            self._kit.ser.reset_input_buffer()
+            with suppress(UnicodeDecodeError):
+                if self._kit.get_modifiers():
+                    return True
+        return False
 
     def _close(self) -> None:
         self._kit.ser.close()

@@ -79,6 +79,19 @@ def test_a_ppk2_is_an_ampere_meter_and_its_samples_become_power():
     assert far.commands[-1] == (0x07,)
 
 
+def test_a_ppk2_that_was_left_sampling_is_stopped_and_asked_for_its_calibration():
+    pytest.importorskip("ppk2_api")
+    with Ppk2(adc=16383, left_on=True) as far:
+        time.sleep(0.1)
+        meter = open_meter(find_meter(f"ppk2:{far.port}"), 5_000_000)
+        meter.start()
+        time.sleep(0.2)
+        seen = meter.stop()
+
+    assert far.commands[0] == (0x07,)
+    assert seen.power_uw
+
+
 def test_samples_that_a_ppk2_lost_make_a_reading_missing():
     pytest.importorskip("ppk2_api")
     with Ppk2(adc=700, lose=5) as far:

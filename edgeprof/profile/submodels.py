@@ -5,7 +5,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from edgeprof.analysis import cut, distinct, one_product
 from edgeprof.analysis.graph import Operator
@@ -29,7 +29,9 @@ def by_submodels(board: Board, cell: LiveCell, operators: tuple[Operator, ...]) 
         ModelError: The file cannot be read.
     """
     quantised = cell.run.facts is not None and cell.run.facts.quantised
-    call_ns, _, _ = _timed(board, cell.cell, one_product("int8" if quantised else "float32").model)
+    call_ns, calls_ns, _ = _timed(board, cell.cell, one_product("int8" if quantised else "float32").model)
+    first, _, last = quantiles(calls_ns, n=4)
+    noise_ns = max(1, round(last - first))  # what is subtracted is known no better
     found = cut(cell.run.artifact.path)
     rows: dict[int, OpTime] = {}
     failed = {
@@ -42,7 +44,8 @@ def by_submodels(board: Board, cell: LiveCell, operators: tuple[Operator, ...]) 
             failed[f"{operators[nodes[0]].name} ({exc.message})"] = None
             continue
         for node in nodes:
-            rows[node] = _row(operators[node], delegate == "xnnpack", runs_ns)
+            row = _row(operators[node], runs_ns, noise_ns)
+            rows[node] = replace(row, delegated=delegate == "xnnpack")
     if failed:
         names = list(failed)
         more = f" and {len(names) - _SHOWN} more kinds" if len(names) > _SHOWN else ""
@@ -74,15 +77,15 @@ def _timed(board: Board, cell: Cell, model: bytes) -> tuple[float, tuple[int, ..
     return float(median(runs_ns)), runs_ns, child.runtime.delegate
 
 
-def _row(operator: Operator, delegated: bool, runs_ns: tuple[int, ...]) -> OpTime:
+def _row(operator: Operator, runs_ns: tuple[int, ...], noise_ns: int) -> OpTime:
     return OpTime(
         kernel="a model of its own",
-        delegated=delegated,
+        delegated=False,
         node=operator.index,
         op=operator.name,
         shape=operator.shape,
         dtype=operator.dtype,
-        resolution_ns=1,
+        resolution_ns=noise_ns,
         runs_ns=runs_ns,
     )
 

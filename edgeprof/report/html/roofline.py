@@ -72,7 +72,7 @@ def _roofs(drawn: Drawing, along: Scale, up: Scale, above: Roof, spots: list[_Sp
         drawn.text((along.end, up(peak) - 5), f"{kind} {macs_rate(peak)}", "end")
     text = f"memory {bytes_rate(rate)}"
     at = max(along.low, up.low / rate) * _ROOM
-    drawn.text((along(at) + 8, up(min(up.high, at * rate)) - 6), text)
+    drawn.text((along(at) + 12, up(min(up.high, at * rate)) + 14), text)
 
 
 def _spot(drawn: Drawing, along: Scale, up: Scale, spot: _Spot) -> None:

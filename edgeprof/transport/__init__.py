@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgeprof.transport.ssh import OfferedKey
 
 _SERIAL = ("serial", "socket", "rfc2217")
-SCHEMES = ("local", "ssh", *_SERIAL)
+SCHEMES = ("adb", "local", "ssh", *_SERIAL)
 
 
 class Channel(Protocol):
@@ -85,9 +85,9 @@ def connect(
     identity: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Transport:
-    """Open the way that `url` names: `local:`, `ssh://[user@]host[:port]`, or a serial console.
+    """Open the way that `url` names: `local:`, `ssh://[user@]host[:port]`, `adb:SERIAL`, or a serial console.
 
-    The latter is `serial://[user@]/dev/ttyUSB0`, `socket://[user@]host:port` or `rfc2217://[user@]host:port`.
+    A console is `serial://[user@]/dev/ttyUSB0`, `socket://[user@]host:port` or `rfc2217://[user@]host:port`.
 
     Args:
         url: The device's URL.
@@ -109,6 +109,10 @@ def connect(
         from edgeprof.transport.serial import SerialTransport  # noqa: PLC0415 - one transport, one import
 
         return SerialTransport(url, say)
+    if scheme == "adb":
+        from edgeprof.transport.adb import AdbTransport  # noqa: PLC0415 - one transport, one import
+
+        return AdbTransport(url)
     from edgeprof.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko takes 0.4 s
 
     return SshTransport(url, host_key, identity=identity)
@@ -136,8 +140,6 @@ def offered_key(url: str) -> "OfferedKey | None":
 def _scheme(url: str) -> str:
     scheme = url.partition(":")[0].lower() if ":" in url else ""
     if scheme not in SCHEMES:
-        hint = (
-            did_you_mean(scheme, SCHEMES) + "write ssh://user@host, serial:///dev/ttyUSB0, or `local:` for this machine"
-        )
+        hint = did_you_mean(scheme, SCHEMES) + "write ssh://user@host, serial:///dev/ttyUSB0, adb:SERIAL, or `local:`"
         raise UsageError(f"unknown kind of connection: `{url}`", hint)
     return scheme

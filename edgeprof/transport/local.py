@@ -11,7 +11,7 @@ from contextlib import suppress
 from edgeprof.errors import LinkLost
 from edgeprof.transport import Channel
 
-_KEPT_BYTES = 64 << 10
+KEPT_BYTES = 64 << 10
 _GRACE_S = 3.0
 
 
@@ -42,8 +42,9 @@ class LocalTransport:
 class LocalChannel:
     """See `Channel`."""
 
-    def __init__(self, argv: Sequence[str], stall_s: float) -> None:
+    def __init__(self, argv: Sequence[str], stall_s: float, kept_bytes: int = KEPT_BYTES) -> None:
         self._stall_s = stall_s
+        self._kept_bytes = kept_bytes
         self._process = _started(argv)
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101, PT018 - all are pipes
         self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
@@ -114,7 +115,7 @@ class LocalChannel:
         with suppress(OSError, ValueError):
             while chunk := os.read(self._stderr.fileno(), 1 << 16):
                 self._noise += chunk
-                del self._noise[:-_KEPT_BYTES]
+                del self._noise[: -self._kept_bytes]
 
 
 def _started(argv: Sequence[str]) -> subprocess.Popen[bytes]:

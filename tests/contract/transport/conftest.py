@@ -13,6 +13,7 @@ import pytest
 from edgeprof.transport import connect, offered_key
 from edgeprof.transport.ssh import SshTransport
 from edgeprof.transport.sshlink import Deadlines
+from tests import phones
 from tests.contract.transport.relay import Relay
 from tests.contract.transport.uart import SHELL, Console, Uart
 from tests.sshd import SSHD, Sshd, start_sshd
@@ -78,11 +79,46 @@ def let_in(home: Path, sshd: Sshd) -> Sshd:
     return sshd
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd), "serial"])
+@pytest.fixture(scope="session")
+def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server of the real `adb` client for these tests alone, which ends with them."""
+    if phones.missing():
+        pytest.skip(f"no phones here: {phones.missing()}")
+    env = phones.server_environment()
+    yield env
+    phones.end_server(env)
+
+
+@pytest.fixture(scope="session")
+def userland(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return phones.userland(tmp_path_factory.mktemp("phone") / "bin")
+
+
+@pytest.fixture
+def plug_in(adb_server: dict[str, str], userland: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """A function that starts a phone; it ends with the test."""
+    for name, value in adb_server.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.ExitStack() as stack:
+
+        def start(mood: str = "device") -> phones.Phone:
+            phone = phones.start_phone(userland, mood)
+            stack.callback(phone.unplug)
+            return phone
+
+        yield start
+
+
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd), "serial", "adb"])
 def way(request: pytest.FixtureRequest, home: Path) -> Iterator:
     """Every kind of way to a board."""
-    urls = {"local": lambda: "local:", "ssh": lambda: request.getfixturevalue("let_in").url}
-    url = urls.get(request.param, lambda: f"serial://{request.getfixturevalue('console').host}?fastest=115200")()
+    urls = {
+        "local": lambda: "local:",
+        "ssh": lambda: request.getfixturevalue("let_in").url,
+        "serial": lambda: f"serial://{request.getfixturevalue('console').host}?fastest=115200",
+        "adb": lambda: request.getfixturevalue("plug_in")().url,
+    }
+    url = urls[request.param]()
     with contextlib.closing(connect(url)) as opened:
         yield opened
 

@@ -4,7 +4,7 @@ Source: AOSP packages/modules/adb at its `protocol.txt` (CNXN, AUTH, OPEN, OKAY,
 (one byte of kind, four of length). Commands run on this machine, in mksh with toybox, and see nothing else on PATH: the
 userland of a phone, and not its kernel.
 
-python -m tests.adbd PORT PROGRAMS [device|unauthorized|mute]
+python -m tests.adbd PORT PROGRAMS [device|old|unauthorized|mute]
 """
 
 import asyncio
@@ -20,7 +20,7 @@ CNXN, AUTH, OPEN, OKAY, CLSE, WRTE = (
 VERSION = 0x01000001
 MOST_BYTES = 1 << 18
 IN, OUT, ERR, EXIT, CLOSE_IN = range(5)
-BANNER = b"device::ro.product.name=test;ro.product.model=Test Phone;ro.product.device=test;features=shell_v2,cmd"
+BANNER = b"device::ro.product.name=test;ro.product.model=Test Phone;ro.product.device=test;features="
 
 
 class Phone:
@@ -28,7 +28,7 @@ class Phone:
 
     Args:
         programs: The folder that is PATH.
-        mood: `device` lets the client in, `unauthorized` never does, `mute` says nothing at all.
+        mood: `device` lets the client in, `old` as an Android 6 does, `unauthorized` never, `mute` says nothing at all.
     """
 
     def __init__(self, programs: str, mood: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,7 +59,9 @@ class Phone:
             if self._mood == "unauthorized":
                 await self.send(AUTH, 1, 0, os.urandom(20))
             else:
-                await self.send(CNXN, VERSION, MOST_BYTES, BANNER)
+                await self.send(
+                    CNXN, VERSION, MOST_BYTES, BANNER + (b"cmd" if self._mood == "old" else b"shell_v2,cmd")
+                )
         elif command == OPEN:
             await self._open(first, data.rstrip(b"\0").decode())
         elif second in self._shells:

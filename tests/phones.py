@@ -51,9 +51,11 @@ class Phone:
         self.process.wait()
 
 
-def start_phone(programs: Path, mood: str = "device") -> Phone:
+def start_phone(programs: Path, mood: str = "device", port: int = 0) -> Phone:
+    """Start a phone at a port, or at any that is free."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tests.adbd", str(port), str(programs), mood]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])

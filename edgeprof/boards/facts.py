@@ -124,6 +124,11 @@ class BoardFacts:
         invented: What its sensors make up, such as `power`; only a virtual board's do.
         throttled: The bits of throttling that a Raspberry Pi's firmware shows now.
         power_mode: A Jetson's, such as `MAXN`.
+        soc: A phone's chip, such as `Google Tensor G3`.
+        abi: A phone's first ABI, such as `arm64-v8a`.
+        thermal_status: Android's, 0 (none) to 6 (shutdown).
+        battery_percent: A phone's charge.
+        on_charger: A phone's battery is being fed, by USB too.
     """
 
     machine: str | None = None
@@ -152,6 +157,11 @@ class BoardFacts:
     invented: tuple[str, ...] = ()
     throttled: int | None = None
     power_mode: str | None = None
+    soc: str | None = None
+    abi: str | None = None
+    thermal_status: int | None = None
+    battery_percent: int | None = None
+    on_charger: bool | None = None
 
     def userland(self) -> str | None:
         """Return the architecture of its programs, which may be narrower than its kernel's.
@@ -197,7 +207,7 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
 
     What is null, missing or not of its type is `None`: a board is believed nothing that it did not say.
     """
-    system, lab = probe.get("os"), _table(probe.get("lab"))
+    system, lab, phone = probe.get("os"), _table(probe.get("lab")), _table(probe.get("android"))
     names = {str(key).upper(): value for key, value in system.items()} if isinstance(system, dict) else {}
     return BoardFacts(
         machine=_text(probe.get("machine")),
@@ -226,6 +236,11 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         invented=_texts(lab.get("invented")),
         throttled=_whole(probe.get("throttled")),
         power_mode=_text(probe.get("power_mode")),
+        soc=_text(phone.get("soc")),
+        abi=_text(phone.get("abi")),
+        thermal_status=_whole(phone.get("thermal_status")),
+        battery_percent=_whole(phone.get("battery_percent")),
+        on_charger=_truth(phone.get("on_charger")),
     )
 
 

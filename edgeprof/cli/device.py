@@ -20,7 +20,7 @@ def add(
         str,
         typer.Argument(
             metavar="URL",
-            help="ssh://user@host[:port], serial://[user@]/dev/ttyUSB0[?baud=115200], socket:// or rfc2217://[user@]host:port",
+            help="ssh://user@host[:port], adb:SERIAL, serial://[user@]/dev/ttyUSB0[?baud=115200], socket://, rfc2217://[user@]host:port",
         ),
     ],
     target: Annotated[

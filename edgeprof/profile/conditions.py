@@ -45,22 +45,29 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
         "governor": " ".join(facts.governors()) or None,
         "power_mode": facts.power_mode,
         "memory_total_bytes": facts.memory_total_bytes,
+        "soc": facts.soc,
+        "abi": facts.abi,
+        "on_charger": facts.on_charger,
         "virtualization": facts.virtualization,
         "virtual_board": facts.virtual_board,
         "invented_sensors": " ".join(facts.invented) or None,
         "load_1min_before": facts.load_1min,
         "temp_mc_before": facts.hottest_mc(),
         "throttled_before": _throttling(facts),
+        "thermal_status_before": facts.thermal_status,
+        "battery_percent_before": facts.battery_percent,
     }
     return tuple((name, str(value)) for name, value in pairs.items() if value is not None)
 
 
 def with_after(before: tuple[tuple[str, str], ...], facts: BoardFacts) -> tuple[tuple[str, str], ...]:
-    """Return `before` with load, temperature and throttling as they are now, after the runs."""
+    """Return `before` with load, temperature, throttling and charge as they are now, after the runs."""
     now = {
         "load_1min_after": facts.load_1min,
         "temp_mc_after": facts.hottest_mc(),
         "throttled_after": _throttling(facts),
+        "thermal_status_after": facts.thermal_status,
+        "battery_percent_after": facts.battery_percent,
     }
     return before + tuple((name, str(value)) for name, value in now.items() if value is not None)
 

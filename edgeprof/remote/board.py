@@ -25,6 +25,7 @@ from edgeprof.remote.stopping import StoppableTransport, Stopped
 from edgeprof.remote.survey import EVERY_PYTHON, survey, usable_pythons
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
+from edgeprof.transport.adb import HOME as PHONE_HOME
 from edgeprof.transport.files import pull_bytes, push, push_bytes
 
 _FIRST_PAUSE_S = 0.5
@@ -184,8 +185,9 @@ def _way(device: Device, say: Say, stop: threading.Event | None = None) -> Trans
 
 
 def _completed(device: Device, options: SetupOptions) -> SetupOptions:
+    usual = PHONE_HOME if device.url.lower().startswith("adb:") else options.home
     return SetupOptions(
-        home=device.home or options.home,
+        home=device.home or usual,
         runtime=options.runtime or device.runtime,
         wheels=options.wheels,
         agree=options.agree,

@@ -62,6 +62,7 @@ def parse_probe(text: str) -> dict[str, Any]:
     said = [(key, value) for key, equals, value in (line.partition("=") for line in text.splitlines()) if equals]
     one = dict(said)
     features = one.get("cpu_features")
+    phone = _android({key.removeprefix("android."): value for key, value in said if key.startswith("android.")})
     return {
         "machine": one.get("machine"),
         "kernel": one.get("kernel"),
@@ -86,7 +87,42 @@ def parse_probe(text: str) -> dict[str, Any]:
         "virtualization": _virtualization(said, one),
         "cpu_features": features.split() if features else None,
         "lab": _lab(one),
+        **phone,
     }
+
+
+def _android(said: Mapping[str, str]) -> dict[str, Any]:
+    """Return what an Android says of itself, in place of what a Linux would; nothing where it is none."""
+    if not said:
+        return {}
+    version, serial = said.get("ro.build.version.release"), said.get("ro.serialno")
+    names = (said.get("ro.product.manufacturer"), said.get("ro.product.model"))
+    soc = (said.get("ro.soc.manufacturer"), said.get("ro.soc.model") or said.get("ro.board.platform"))
+    return {
+        "os": {"PRETTY_NAME": f"Android {version}", "ID": "android", "VERSION_ID": version} if version else None,
+        "model": " ".join(name for name in names if name) or None,
+        "board_id": hashlib.sha256(serial.encode()).hexdigest()[:16] if serial else None,
+        "android": {
+            "soc": " ".join(name for name in soc if name) or None,
+            "abi": said.get("ro.product.cpu.abi"),
+            "sdk": _whole(said, "ro.build.version.sdk"),
+            "thermal_status": _whole(said, "thermal_status"),
+            "battery_percent": _percent(said),
+            "battery_temp_mc": _tenths(said, "battery.temperature"),
+            "on_charger": "battery.plugged" in said if "battery.level" in said else None,
+        },
+    }
+
+
+def _percent(said: Mapping[str, str]) -> int | None:
+    level, scale = _whole(said, "battery.level"), _whole(said, "battery.scale")
+    return None if level is None or not scale else round(100 * level / scale)
+
+
+def _tenths(said: Mapping[str, str], key: str) -> int | None:
+    """Return thousandths of what is said in tenths. Source: Android's BatteryManager, `EXTRA_TEMPERATURE`."""
+    tenths = _whole(said, key)
+    return None if tenths is None else 100 * tenths
 
 
 def _numbered(said: Said, what: str) -> list[dict[str, str]]:

@@ -125,6 +125,7 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
             (", ".join(sensor.text() for sensor in facts.power_sensors) or "none") + _invented(facts, "power"),
         ),
         *_firmware(facts),
+        *_phone(facts),
         ("virtualization", facts.virtualization or "none seen"),
         *_virtual(facts),
         ("runtime", runtime_advice(facts)),
@@ -139,6 +140,18 @@ def _firmware(facts: BoardFacts) -> list[tuple[str, object]]:
     """Return what only a Raspberry Pi or a Jetson says."""
     said = None if facts.throttled is None else throttling_text(facts.throttled)
     return [row for row in (("throttled", said), ("power mode", facts.power_mode)) if row[1] is not None]
+
+
+def _phone(facts: BoardFacts) -> list[tuple[str, object]]:
+    """Return what only an Android says."""
+    percent = None if facts.battery_percent is None else f"{facts.battery_percent} %"
+    rows = (
+        ("chip", facts.soc),
+        ("ABI", facts.abi),
+        ("thermal status", None if facts.thermal_status is None else f"{facts.thermal_status} of 6"),
+        ("battery", f"{percent}, {'on' if facts.on_charger else 'off'} the charger" if percent else None),
+    )
+    return [row for row in rows if row[1] is not None]
 
 
 def _virtual(facts: BoardFacts) -> list[tuple[str, object]]:

@@ -31,7 +31,7 @@ Sent = Callable[[int, int], None]
 # $1 destination, $2 size. Reads the SHA-256, prints one line, reads one (`append` or `fresh`), then the bytes.
 # OpenSSL first: with the processor's own instructions it hashes four times as fast as coreutils. `tee` into the hash
 # costs more than hashing the file from the page cache afterwards, and would not see what is really in the file.
-# `digest`, not `hash`: in mksh, which is Android's shell, that word is an alias.
+# `sha`, not `hash`: in mksh, which is Android's shell, that word is an alias.
 # `true >`, not `: >`: a special built-in that cannot redirect ends the shell.
 _PUSH = r"""
 LC_ALL=C; export LC_ALL
@@ -40,11 +40,11 @@ folder=$(dirname "$dest")
 free() { df -Pk "$folder" 2>/dev/null | awk 'NR == 2 {printf "%.0f", $4 * 1024}'; }
 fail() { echo "error $1 $(free) $2"; exit 0; }
 size() { if [ -f "$1" ]; then wc -c < "$1" 2>/dev/null | tr -d ' '; else echo 0; fi; }
-if command -v openssl; then digest() { openssl dgst -sha256 -r < "$1" | cut -d' ' -f1; }
-elif command -v sha256sum; then digest() { sha256sum < "$1" | cut -d' ' -f1; }
-elif busybox sha256sum; then digest() { busybox sha256sum < "$1" | cut -d' ' -f1; }
-elif toybox sha256sum; then digest() { toybox sha256sum < "$1" | cut -d' ' -f1; }
-elif command -v python3; then digest() { python3 -c 'import hashlib, sys
+if command -v openssl; then sha() { openssl dgst -sha256 -r < "$1" | cut -d' ' -f1; }
+elif command -v sha256sum; then sha() { sha256sum < "$1" | cut -d' ' -f1; }
+elif busybox sha256sum; then sha() { busybox sha256sum < "$1" | cut -d' ' -f1; }
+elif toybox sha256sum; then sha() { toybox sha256sum < "$1" | cut -d' ' -f1; }
+elif command -v python3; then sha() { python3 -c 'import hashlib, sys
 digest = hashlib.sha256()
 for block in iter(lambda: sys.stdin.buffer.read(1 << 18), b""): digest.update(block)
 print(digest.hexdigest())' < "$1"; }
@@ -55,9 +55,9 @@ part=$dest.$(printf %.12s "$want").part
 [ "$no_hash" ] && fail hash sha256sum
 mkdir -p "$folder" 2>/dev/null || fail write "$folder"
 [ -d "$dest" ] && fail folder "$dest"
-[ -f "$dest" ] && [ "$(size "$dest")" = "$2" ] && [ "$(digest "$dest" 2>/dev/null)" = "$want" ] && { echo have; exit 0; }
+[ -f "$dest" ] && [ "$(size "$dest")" = "$2" ] && [ "$(sha "$dest" 2>/dev/null)" = "$want" ] && { echo have; exit 0; }
 there=$(size "$part")
-if [ "$there" -gt 0 ]; then echo "part $there $(digest "$part")"; else echo "part 0 -"; fi
+if [ "$there" -gt 0 ]; then echo "part $there $(sha "$part")"; else echo "part 0 -"; fi
 read -r answer || exit 0
 [ "$answer" = append ] || { true > "$part"; } 2>/dev/null || fail write "$part"
 [ "$answer" = append ] || there=0
@@ -68,7 +68,7 @@ cat >> "$part" 2>/dev/null || { echo "error room $(free) $part"; rm -f "$part"; 
 # that is under way, and nobody goes on with it.
 there=$(size "$part")
 [ "$there" -lt "$2" ] && { echo "short $there"; exit 0; }
-[ "$there" = "$2" ] && [ "$(digest "$part")" = "$want" ] || { echo damaged; exit 0; }
+[ "$there" = "$2" ] && [ "$(sha "$part")" = "$want" ] || { echo damaged; exit 0; }
 mv -f "$part" "$dest" 2>/dev/null || fail write "$dest"
 echo "done"
 """

@@ -101,8 +101,8 @@ def plug_in(adb_server: dict[str, str], userland: Path, home: Path, monkeypatch:
         monkeypatch.setenv(name, value)
     with contextlib.ExitStack() as stack:
 
-        def start(mood: str = "device") -> phones.Phone:
-            phone = phones.start_phone(userland, mood)
+        def start(mood: str = "device", port: int = 0) -> phones.Phone:
+            phone = phones.start_phone(userland, mood, port)
             stack.callback(phone.unplug)
             return phone
 

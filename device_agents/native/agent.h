@@ -155,6 +155,12 @@ bool profiled(Model *model, int64_t count, Profile *profile, Fault *fault);
 /* The profiler of the library, for events.c: false with `no_profiler`. */
 bool litert_profiler(Model *model, void **profiler, Fault *fault);
 
+/* Moves memory in rounds; `ns` has room for `rounds` durations. */
+#define LEAST_STREAM (1 << 18)
+#define MOST_STREAM (1 << 30)
+#define MOST_ROUNDS 1000
+bool streamed(bool compares, int64_t size, int threads, int64_t rounds, int64_t *ns, int64_t *round_bytes, Fault *fault);
+
 /* The parts of the program. */
 int serve(const char *home);
 int child(int argc, char **argv);

@@ -1,6 +1,6 @@
 /* The isolated process: one runtime, one model, one thread of ours. It answers the serving process line by line.
  *
- * Lines to it: `t COUNT DURATION LEAST MOST INTERVAL KEPT`, `d COUNT FRESH PATH`, `p COUNT`.
+ * Lines to it: `t COUNT DURATION LEAST MOST INTERVAL KEPT`, `d COUNT FRESH PATH`, `p COUNT`, `m READS BYTES THREADS ROUNDS`.
  * Lines from it: `S stage`, `P done total`, `O fields`, `R path<tab>fields`, `E code "message"`. */
 #include "agent.h"
 
@@ -259,6 +259,22 @@ static bool do_per_op(Child *self, const char *line, const char *stem, Fault *fa
     return sound;
 }
 
+static bool do_stream(Child *self, const char *line, const char *stem, Fault *fault) {
+    static int64_t ns[MOST_ROUNDS];
+    char path[PATH_ROOM];
+    int reads = 0, threads = 1;
+    int64_t size = 0, rounds = 0, round_bytes = 0;
+    sscanf(line, "m %d %" SCNd64 " %d %" SCNd64, &reads, &size, &threads, &rounds);
+    snprintf(path, sizeof path, "%s.stream", stem);
+    if (!streamed(reads, size, threads, rounds, ns, &round_bytes, fault)) return false;
+    if (!written(path, ns, (size_t)rounds * sizeof *ns, fault)) return false;
+    Text answer = {0};
+    put(&answer, "R %s\t\"count\":%" PRId64 ",\"round_bytes\":%" PRId64, path, rounds, round_bytes);
+    put_short(&answer, ns, rounds);
+    say(self, &answer);
+    return true;
+}
+
 static void answer(Child *self, char *line) {
     char stem[PATH_ROOM];
     Fault fault = {0};
@@ -267,6 +283,7 @@ static void answer(Child *self, char *line) {
     snprintf(stem, sizeof stem, "%.4000s/%04d", self->launch, self->files);
     bool sound = *line == 't' ? do_timed(self, line, stem, &fault)
                  : *line == 'd' ? do_data(self, line, stem, &fault)
+                 : *line == 'm' ? do_stream(self, line, stem, &fault)
                                 : do_per_op(self, line, stem, &fault);
     if (sound) return;
     say_fault(self, &fault);

@@ -93,6 +93,7 @@ void process_end(Process *process, bool forget) {
     process_stop(process);
     if (forget && *process->launch) home_forget(process->launch);
     text_free(&process->lines);
+    text_free(&process->evicted);
     free(process->long_id);
     memset(process, 0, sizeof *process);
 }
@@ -135,12 +136,16 @@ static bool spawned(Process *child, const Asked *asked, Fault *fault) {
 
 bool child_open(Process *child, Span params, Fault *fault) {
     static Asked asked;
+    bool cold;
     memset(&asked, 0, sizeof asked);
     if (!asked_files(params, &asked, fault)) return false;
     if (!want_whole(params, "threads", 1, MOST_THREADS, &asked.threads, fault)) return false;
     if (!want_cores(params, child->cores, &child->pinned, fault)) return false;
     if (!may_whole(params, "memory_limit_bytes", 1, INT64_C(1) << 62, 0, &asked.limit, fault)) return false;
     if (!want_flag(params, "per_op", &child->per_op, fault)) return false;
+    if (!want_flag(params, "cold", &cold, fault)) return false;
+    if (cold) put_evicted(&child->evicted, asked.model_path, asked.folder);
+    else put(&child->evicted, "null");
     child->limited = asked.limit > 0;
     child->oom_kills = oom_kills();
     snprintf(child->stage, sizeof child->stage, "start");

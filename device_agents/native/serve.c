@@ -128,7 +128,7 @@ static void finished(Process *child, char kind, char *rest) {
     put(&line, "\"result\":{");
     if (kind == 'O') {
         child->ready = true;
-        put(&line, "\"child\":%d,\"launch\":\"%s\",", child->number, child->launch);
+        put(&line, "\"child\":%d,\"launch\":\"%s\",\"evicted\":%s,", child->number, child->launch, child->evicted.at);
         put_bytes(&line, rest, strlen(rest));
     } else {
         char *tab = strchr(rest, '\t');
@@ -283,6 +283,7 @@ static void do_open(Span id, Span params) {
         return refuse(id, &fault);
     }
     if (!want_number(params, "timeout_s", MOST_SECONDS, &timeout_s, &fault) || !child_open(child, params, &fault)) {
+        text_free(&child->evicted);
         memset(child, 0, sizeof *child);
         return refuse(id, &fault);
     }
@@ -318,6 +319,25 @@ static void do_per_op(Span id, Span params) {
     bool sound = child->per_op || failed(&fault, "bad_request", "child %d was not opened with `per_op`", child->number);
     if (!sound || !want_whole(params, "count", 1, MAX_PROFILED, &count, &fault)) return refuse(id, &fault);
     put(&work, "p %" PRId64 "\n", count);
+    ask(id, child, params, &work);
+    text_free(&work);
+}
+
+static void do_stream(Span id, Span params) {
+    Fault fault;
+    Text work = {0};
+    char how[NAME_ROOM] = "";
+    int64_t size, threads, rounds;
+    json_text(json_get(params, "how"), how, sizeof how, NULL);
+    bool known = !strcmp(how, "copy") || !strcmp(how, "read");
+    bool sound = known || failed(&fault, "bad_request", "`how` must be `copy` or `read`");
+    sound = sound && want_whole(params, "size_bytes", LEAST_STREAM, MOST_STREAM, &size, &fault);
+    sound = sound && want_whole(params, "threads", 1, MOST_THREADS, &threads, &fault);
+    sound = sound && want_whole(params, "rounds", 1, MOST_ROUNDS, &rounds, &fault);
+    Process *child = sound ? child_of(id, params) : NULL;
+    if (!sound) refuse(id, &fault);
+    if (!child) return;
+    put(&work, "m %d %" PRId64 " %" PRId64 " %" PRId64 "\n", *how == 'r', size, threads, rounds);
     ask(id, child, params, &work);
     text_free(&work);
 }
@@ -462,7 +482,7 @@ static void do_sampler_stop(Span id, Span params) {
 
 static const struct { const char *name; void (*answer)(Span id, Span params); } methods[] = {
     {"hello", do_hello}, {"clock", do_clock}, {"probe", do_probe}, {"open", do_open}, {"invoke", do_invoke},
-    {"per_op", do_per_op}, {"snapshot", do_snapshot}, {"close", do_close}, {"cancel", do_cancel},
+    {"per_op", do_per_op}, {"stream", do_stream}, {"snapshot", do_snapshot}, {"close", do_close}, {"cancel", do_cancel},
     {"sampler_start", do_sampler_start}, {"sampler_stop", do_sampler_stop},
 };
 

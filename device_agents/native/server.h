@@ -40,7 +40,7 @@ typedef struct {
     double timeout_s;
     int64_t deadline_ns;
     char stage[16];
-    Text lines;
+    Text lines, evicted;
     int64_t oom_kills;
 } Process;
 
@@ -54,6 +54,9 @@ typedef struct {
 bool process_spawn(Process *process, const Spawn *how, Fault *fault);
 void process_write(const Process *process, const Text *line);
 void process_end(Process *process, bool forget);
+
+/* cold.c: the files leave the page cache; puts what the protocol calls `evicted`. */
+void put_evicted(Text *text, const char *model, const char *folder);
 
 /* children.c */
 bool child_open(Process *child, Span params, Fault *fault);

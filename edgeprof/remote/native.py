@@ -26,7 +26,7 @@ _TRIPLES = {
     "armv7l": "arm-linux-gnueabihf.2.17",
 }
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow")
-_LIBRARIES = ("-ldl", "-lm")
+_LIBRARIES = ("-ldl", "-lm", "-pthread")
 _COMPILE_TIMEOUT_S = 600
 
 

@@ -35,6 +35,8 @@ _STATES = {
 class AdbTransport:
     """See `Transport`; `adb devices` shows serials. One of the kind `HOST:PORT` is connected to if need be."""
 
+    bytes_per_s: int | None = None
+
     def __init__(self, url: str, stall_s: float = 60.0) -> None:
         """Look for the phone.
 

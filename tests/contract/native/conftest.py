@@ -20,7 +20,17 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no gcc here: `apt install gcc`")
     program = tmp_path_factory.mktemp("watched") / native.PROGRAM
     watch = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-    command = [compiler, "-std=gnu11", *watch, "-o", str(program), *map(str, native.sources()), "-ldl", "-lm"]
+    command = [
+        compiler,
+        "-std=gnu11",
+        *watch,
+        "-o",
+        str(program),
+        *map(str, native.sources()),
+        "-ldl",
+        "-lm",
+        "-pthread",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if "cannot find" in done.stderr:
         pytest.skip("gcc has no sanitizers here: `apt install libasan8 libubsan1`")

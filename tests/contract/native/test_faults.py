@@ -40,6 +40,7 @@ METHODS = (
     "open",
     "invoke",
     "per_op",
+    "stream",
     "snapshot",
     "close",
     "cancel",
@@ -177,13 +178,14 @@ def test_models_that_are_damaged_end_their_own_process_at_most(agent: Agent):
 def test_the_main_job_leaves_the_sanitizers_nothing_to_say(agent: Agent, selftest: Path):
     for model in (selftest, *sorted(MODELS.glob("*.tflite"))):
         for per_op in (False, True):
-            child = agent.open(model, per_op=per_op)["child"]
+            child = agent.open(model, per_op=per_op, cold=per_op)["child"]
             agent.time(child, 20)
             agent.call("invoke", child=child, duration_ns=1_000_000, min_count=3, timeout_s=30)
             agent.call("invoke", child=child, count=5, interval_ns=100_000, most_samples=2, timeout_s=30)
             agent.infer(child, bytes(20 * 4), 3, fresh=True)
             if per_op:
                 agent.call("per_op", child=child, count=5, timeout_s=30)
+            agent.call("stream", child=child, how="read", size_bytes=1 << 20, threads=2, rounds=2, timeout_s=30)
             agent.call("snapshot", child=child)
             agent.call("close", child=child)
     sampler = agent.call("sampler_start", hz=50)["sampler"]

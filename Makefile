@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo check test lint format bench clean setup core-setup system-packages
+.PHONY: help demo check test lint format bench android-runner clean setup core-setup system-packages
 
 help:
 	@echo "make demo    the main job on this machine, from a Keras model to a table"
@@ -47,6 +47,10 @@ test: system-packages lint
 
 bench: setup system-packages
 	@$(BIN)/python benchmarks/run.py
+
+android-runner: setup
+	@test -n "$(NDK)" || { echo "make android-runner NDK=/path/to/android-ndk"; exit 2; }
+	@$(BIN)/python -m edgeprof.remote.android "$(NDK)"
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

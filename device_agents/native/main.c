@@ -7,8 +7,11 @@
 #include <gnu/libc-version.h>
 #define LIBC "glibc"
 #define LIBC_VERSION gnu_get_libc_version()
-#else
+#elif defined __ANDROID__
 #define LIBC "bionic"
+#define LIBC_VERSION ""
+#else
+#define LIBC "unknown"
 #define LIBC_VERSION ""
 #endif
 

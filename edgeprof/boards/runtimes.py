@@ -81,6 +81,8 @@ def choose_runtime(
     if wanted not in {None, LITERT, TFLITE_RUNTIME}:
         raise UsageError(f"unknown runtime: `{wanted}`", f"known runtimes: {LITERT}, {TFLITE_RUNTIME}")
     usable = [python for python in pythons if python >= AGENT_PYTHON]
+    if libc == "bionic":
+        return _on_android(machine, wanted)
     _refuse_system(machine, libc, libc_version)
     if not usable:
         return _without_python(machine, libc_version or (0, 0), pythons, wanted)
@@ -129,15 +131,20 @@ def _refuse_system(machine: str, libc: str, version: Version | None) -> None:
     if libc == "musl":
         hint = "use a Debian, Ubuntu or Raspberry Pi OS image, or a Debian container on the board"
         raise DeviceError("the board has musl, and both runtimes need glibc", hint)
-    if libc == "bionic":
-        hint = "in Termux, `proot-distro install debian`, start an SSH server in it and give its address"
-        raise DeviceError("the board has bionic (Android), and both runtimes need glibc", hint)
     if libc != "glibc" or version is None:
         hint = f"`getconf GNU_LIBC_VERSION` there must say glibc {_dotted(TFLITE_GLIBC)} or newer"
         raise DeviceError("the board's C library is not known", hint)
     if version < TFLITE_GLIBC:
         hint = f"use a system with glibc {_dotted(LITERT_GLIBC)} or newer: Debian 12, Ubuntu 22.04"
         raise DeviceError(f"the board's glibc {_dotted(version)} is too old for any runtime", hint)
+
+
+def _on_android(machine: str, wanted: str | None) -> RuntimeChoice:
+    if architecture_of(machine) not in {"aarch64", "x86_64"}:
+        raise DeviceError(f"LiteRT has no library for Android on `{machine}`", "it has 64-bit Arm and x86")
+    if wanted == TFLITE_RUNTIME:
+        raise DeviceError("`tflite-runtime` does not exist for Android", "`litert` does")
+    return RuntimeChoice(LITERT, None, ("Android: by the native agent, with the library out of LiteRT's AAR",))
 
 
 def _without_python(machine: str, glibc: Version, pythons: Sequence[Version], wanted: str | None) -> RuntimeChoice:

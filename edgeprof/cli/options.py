@@ -96,5 +96,8 @@ Runtime = Annotated[
 ]
 Wheels = Annotated[
     list[Path] | None,
-    typer.Option("--wheel", help="A wheel for the board, given instead of downloaded. Repeat for several."),
+    typer.Option(
+        "--wheel",
+        help="A wheel for the board, given instead of downloaded; for a phone, LiteRT's AAR. Repeat for several.",
+    ),
 ]

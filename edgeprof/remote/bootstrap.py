@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeprof.boards import choose_runtime
 from edgeprof.errors import DeviceError
+from edgeprof.remote.android import phone_runtime
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_native_agent
 from edgeprof.remote.slow import Agree, announced, never, repacked
 from edgeprof.remote.survey import EVERY_PYTHON, USUAL_PYTHONS, Survey, survey, usable_pythons
@@ -114,22 +115,24 @@ def _choose(transport: Transport, options: SetupOptions) -> tuple[Survey, str | 
     """
     if options.native:
         found = survey(transport, options.home, ())
-        return (found, *_fitting(found, options.runtime))
+        return (found, *_fitting(found, options))
     found = survey(transport, options.home, options.pythons)
     try:
-        python, package = _fitting(found, options.runtime)
+        python, package = _fitting(found, options)
     except DeviceError:
         python = None
     if python is None:
         found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
-        python, package = _fitting(found, options.runtime)
+        python, package = _fitting(found, options)
     return found, python, package
 
 
-def _fitting(found: Survey, wanted: str | None) -> tuple[str | None, RuntimePackage]:
+def _fitting(found: Survey, options: SetupOptions) -> tuple[str | None, RuntimePackage]:
     usable = usable_pythons(found)
     versions = [version for version, _ in usable or found.pythons]
-    choice = choose_runtime(found.machine, found.libc, found.libc_version, versions, wanted)
+    choice = choose_runtime(found.machine, found.libc, found.libc_version, versions, options.runtime)
+    if found.libc == "bionic":
+        return None, phone_runtime(found.machine, options.wheels, found.has)
     if choice.python is None:
         return None, find_package(choice.name, found.machine, (0, 0))
     version, path = next(item for item in usable if choice.name == LITERT or item[0] == choice.python)

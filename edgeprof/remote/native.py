@@ -26,7 +26,7 @@ _TRIPLES = {
     "armv7l": "arm-linux-gnueabihf.2.17",
 }
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow")
-_LIBRARIES = ("-ldl", "-lm", "-pthread")
+LIBRARIES = ("-ldl", "-lm", "-pthread")
 _COMPILE_TIMEOUT_S = 600
 
 
@@ -46,16 +46,16 @@ def native_agent(machine: str, say: Callable[[str], None]) -> Path:
     if architecture not in _TRIPLES:
         raise DeviceError(f"no native agent for `{machine}`", f"there are: {', '.join(_TRIPLES)}")
     triple = _TRIPLES[architecture]
-    made = resources.cache_dir() / "native" / f"{PROGRAM}-{triple}-{_content()}"
+    made = resources.cache_dir() / "native" / f"{PROGRAM}-{triple}-{content(_compiler_version())}"
     if not made.is_file():
         say(f"compiling the native agent for {architecture}, once")
         _compile(triple, made)
     return made
 
 
-def _content() -> str:
-    """Return what the program is made of as a short hash: sources, flags, the compiler's version."""
-    digest = hashlib.sha256(" ".join(FLAGS).encode() + _compiler_version().encode())
+def content(compiler: str) -> str:
+    """Return what the program is made of as a short hash: sources, flags, the compiler."""
+    digest = hashlib.sha256(" ".join(FLAGS).encode() + compiler.encode())
     for path in sorted((resources.folder("device_agents") / "native").glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -77,7 +77,7 @@ def _compile(triple: str, made: Path) -> None:
         command = [sys.executable, "-m", "ziglang", "cc", "-target", triple, *FLAGS, "-s", "-o", str(built)]
         try:
             done = subprocess.run(
-                [*command, *map(str, sources()), *_LIBRARIES],
+                [*command, *map(str, sources()), *LIBRARIES],
                 capture_output=True,
                 text=True,
                 timeout=_COMPILE_TIMEOUT_S,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgeprof import resources
 from edgeprof.errors import DeviceError
+from edgeprof.remote.android import phone_agent
 from edgeprof.remote.native import native_agent
 from edgeprof.remote.pyz import agent_archive
 from edgeprof.remote.survey import Survey
@@ -55,7 +56,8 @@ def push_native_agent(transport: Transport, found: Survey, say: Say) -> AgentFil
         LinkLost: The way is gone.
     """
     script, script_bytes = push_script(transport, found, say)
-    data = native_agent(found.machine, say).read_bytes()
+    program = phone_agent(found.machine) if found.libc == "bionic" else native_agent(found.machine, say)
+    data = program.read_bytes()
     name = f"{hashlib.sha256(data).hexdigest()}.native"
     path, program_bytes = _put(transport, found, data, name, say)
     if program_bytes:

@@ -112,11 +112,21 @@ def packed(package: RuntimePackage, given: Sequence[Path], say: Callable[[str], 
 def _pack(package: RuntimePackage, archive: Path, given: Sequence[Path], say: Callable[[str], None]) -> Path:
     wheels = [_fetch(wheel, given, say) for wheel in package.wheels]
     say(f"packing {package.name} {package.version}")
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=archive.parent, delete=False) as partial:
-        partial.write(_archive(package, wheels))
-    Path(partial.name).replace(archive)
-    return archive
+    return _kept(archive, _archive(package, wheels))
+
+
+def pack_library(version: str, kind: str, library: bytes) -> RuntimePackage:
+    """Pack a LiteRT library that came in no wheel into the cache.
+
+    Args:
+        version: LiteRT's.
+        kind: What it is for, such as `android-aarch64`.
+        library: The file.
+    """
+    folder = f"{LITERT}-{version}-{kind}-{hashlib.sha256(library).hexdigest()[:8]}"
+    package = RuntimePackage(LITERT, version, folder, (), site_packages=False)
+    _kept(resources.cache_dir() / "runtimes" / f"{folder}.tar.gz", _archive(package, (), library))
+    return package
 
 
 def _pins() -> list[Wheel]:
@@ -181,7 +191,14 @@ def _pip(wheel: Wheel, folder: str) -> list[str]:
     return [*command, f"{wheel.distribution}=={wheel.version}"]
 
 
-def _archive(package: RuntimePackage, wheels: Sequence[Path]) -> bytes:
+def _kept(archive: Path, data: bytes) -> Path:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=archive.parent, delete=False) as partial:
+        partial.write(data)
+    return Path(partial.name).replace(archive)
+
+
+def _archive(package: RuntimePackage, wheels: Sequence[Path], alone: bytes | None = None) -> bytes:
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
         library = "libLiteRt.so" if package.name == LITERT else "tflite_runtime"
@@ -192,6 +209,8 @@ def _archive(package: RuntimePackage, wheels: Sequence[Path]) -> bytes:
             "site_packages": package.site_packages,
         }
         _add(archive, "runtime.json", json.dumps(about).encode())
+        if alone is not None:
+            _add(archive, library, alone)
         for path in wheels:
             with zipfile.ZipFile(path) as wheel:
                 for name in sorted(wheel.namelist()):

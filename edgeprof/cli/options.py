@@ -98,6 +98,6 @@ Wheels = Annotated[
     list[Path] | None,
     typer.Option(
         "--wheel",
-        help="A wheel for the board, given instead of downloaded; for a phone, LiteRT's AAR. Repeat for several.",
+        help="A wheel, not to be downloaded; for a phone LiteRT's AAR. Repeat for several.",
     ),
 ]

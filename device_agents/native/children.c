@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define STDERR_BYTES 2048
+#define GRACE_NS INT64_C(5000000000)
+#define STEP_NS 5000000
 #define MOST_SAMPLES (INT64_C(1) << 40)
 
 static void put_list(Text *text, const bool *cores) {
@@ -94,7 +96,7 @@ void process_end(Process *process, bool forget) {
     if (forget && *process->launch) home_forget(process->launch);
     text_free(&process->lines);
     text_free(&process->evicted);
-    free(process->long_id);
+    free(process->id);
     memset(process, 0, sizeof *process);
 }
 
@@ -160,8 +162,8 @@ bool child_open(Process *child, Span params, Fault *fault) {
 
 bool child_begin(Process *child, Span id, double timeout_s, Fault *fault) {
     if (child->busy) return failed(fault, "bad_request", "child %d is busy", child->number);
-    free(child->long_id);
-    child->long_id = strndup(id.at ? id.at : "null", id.at ? id.length : 4);
+    free(child->id);
+    child->id = strndup(id.at ? id.at : "null", id.at ? id.length : 4);
     child->busy = true;
     child->timeout_s = timeout_s;
     child->deadline_ns = clock_ns(CLOCK_MONOTONIC) + (int64_t)(timeout_s * 1e9);
@@ -247,13 +249,25 @@ static bool wanted_memory(const Process *child) {
     return false;
 }
 
+/* Waits for the end of a process that closed its output; one that lives on all the same is ended. */
+static int status_of(Process *child) {
+    int status = 0;
+    int64_t end = clock_ns(CLOCK_MONOTONIC) + GRACE_NS;
+    struct timespec step = {0, STEP_NS};
+    while (!waitpid(child->pid, &status, WNOHANG)) {
+        if (clock_ns(CLOCK_MONOTONIC) > end) kill(child->pid, SIGKILL);
+        nanosleep(&step, NULL);
+    }
+    kill(-child->pid, SIGKILL); /* what it may have started */
+    child->pid = 0;
+    return status;
+}
+
 /* The error that a child's unexpected end is. */
 void put_fate(Text *text, Process *child) {
-    int status = 0;
+    int status = status_of(child);
     Fault fault;
     char more[64];
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {}
-    child->pid = 0;
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (number == SIGKILL && oom_kills() > child->oom_kills) {
         failed(&fault, "child_out_of_memory", "the kernel ended the process for want of memory");

@@ -56,7 +56,7 @@ static void refuse(Span id, const Fault *fault) {
 }
 
 static Span id_of(const Process *child) {
-    const char *id = child->long_id ? child->long_id : "null";
+    const char *id = child->id ? child->id : "null";
     return (Span){id, strlen(id)};
 }
 
@@ -360,8 +360,8 @@ static void do_snapshot(Span id, Span params) {
         failed(&fault, "child_crashed", "the child ended");
         refuse(id, &fault);
     } else {
-        free(child->long_id);
-        child->long_id = strndup(id.at ? id.at : "null", id.at ? id.length : 4);
+        free(child->id);
+        child->id = strndup(id.at ? id.at : "null", id.at ? id.length : 4);
     }
     died(child);
 }
@@ -515,6 +515,12 @@ static void answer(Span line) {
     refuse(id, &fault);
 }
 
+static void refuse_long(void) {
+    Fault fault;
+    failed(&fault, "bad_request", "a line is longer than 1 MiB");
+    refuse((Span){0}, &fault);
+}
+
 /* Takes what the host sent; a line above 1 MiB is refused once, and its rest is not heard. Returns false at the end. */
 static bool hear_host(void) {
     static Text lines;
@@ -528,16 +534,15 @@ static bool hear_host(void) {
     while ((newline = memchr(lines.at + at, '\n', lines.length - at))) {
         size_t length = (size_t)(newline - lines.at) - at;
         *newline = 0;
-        if (!skipping) answer((Span){lines.at + at, length});
+        if (!skipping && length > LONGEST_LINE) refuse_long();
+        else if (!skipping) answer((Span){lines.at + at, length});
         skipping = false;
         at += length + 1;
     }
     lines.length -= at;
     memmove(lines.at, lines.at + at, lines.length);
-    if (lines.length >= LONGEST_LINE && !skipping) {
-        Fault fault;
-        failed(&fault, "bad_request", "a line is longer than 1 MiB");
-        refuse((Span){0}, &fault);
+    if (lines.length > LONGEST_LINE && !skipping) {
+        refuse_long();
         skipping = true;
     }
     if (skipping) lines.length = 0;

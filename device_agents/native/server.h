@@ -36,7 +36,7 @@ typedef struct {
     /* children only */
     bool busy, ready, per_op, limited, pinned;
     bool cores[MOST_CORES];
-    char id[1024], *long_id; /* the request it is busy with, as it came */
+    char *id; /* the request it is busy with, as it came */
     double timeout_s;
     int64_t deadline_ns;
     char stage[16];

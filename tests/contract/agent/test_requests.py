@@ -68,6 +68,13 @@ def test_a_line_above_1_mib_is_refused_once(agent: Agent, end: bytes):
     assert agent.unasked == []
 
 
+def test_a_line_that_is_little_above_1_mib_is_refused_too(agent: Agent):
+    agent.raw(b" " * ((1 << 20) + 10) + b"\n")
+
+    assert "1 MiB" in agent.refusal_of(None).message
+    assert agent.call("clock")["unix_ns"] > 0
+
+
 def test_requests_may_come_in_pieces_and_many_at_once(agent: Agent):
     agent.raw(b'{"id": 1001, "met')
     agent.raw(b'hod": "clock"}\n{"id": 1002, "method": "clock"}\n{"id": 1003')

@@ -30,6 +30,14 @@ def validate(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the verdicts as JUnit XML too.")] = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write them as Markdown too.")] = None,
     sarif: Annotated[Path | None, typer.Option("--sarif", help="Write them as SARIF too.")] = None,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate",
+            envvar="GITHUB_ACTIONS",
+            help="Print GitHub's annotations too, on standard error.",
+        ),
+    ] = False,
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
@@ -42,6 +50,7 @@ def validate(
     """
     from edgeprof.errors import UsageError
     from edgeprof.report.gate import print_gate
+    from edgeprof.report.junit import annotations
     from edgeprof.validate import load_release
 
     if inconclusive not in _COUNTS_AS:
@@ -57,6 +66,8 @@ def validate(
     whole = result.verdict(inconclusive)
     print_gate(result, whole, as_json=as_json)
     _write(files, loaded, result, whole)
+    if annotate:
+        print(annotations(result, loaded), end="", file=sys.stderr)  # noqa: T201
     for error in result.errors:
         show_error(error)
     raise typer.Exit(_CODES[whole])

@@ -2,7 +2,7 @@
 
 from edgeprof.power.clocks import ClockMap, Offset, measure_offset
 from edgeprof.power.energy import FEWEST_UPDATES
-from edgeprof.power.estimates import METRICS, idle_drift_w, power_estimates, power_series
+from edgeprof.power.estimates import METRICS, energy_per_inference, idle_drift_w, power_estimates, power_series
 from edgeprof.power.rails import Supply, choose, microwatts, rail_voltage_uv, supplies
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Offset",
     "Supply",
     "choose",
+    "energy_per_inference",
     "idle_drift_w",
     "measure_offset",
     "microwatts",

@@ -43,6 +43,17 @@ def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tu
     return (whole, _dynamic(trace, run, idle, seconds), run.estimate(METRICS[2], 1e3), idle.estimate(METRICS[3], 1e3))
 
 
+def energy_per_inference(trace: PowerTrace) -> tuple[float, float, float] | str:
+    """Return energy in µJ, its standard error as a share of it, and that error's degrees of freedom; or why not."""
+    if trace.run_ns[1] - trace.run_ns[0] < SHORTEST_S * NS_PER_S:
+        return "window_too_short"
+    run = _mean(trace, trace.run_ns)
+    if isinstance(run, str):
+        return run
+    seconds = ns_to_seconds(trace.run_ns[1] - trace.run_ns[0]) / trace.runs
+    return UW_PER_W * seconds * run.mean_w, run.error_w / run.mean_w, run.freedom
+
+
 def idle_drift_w(trace: PowerTrace) -> float | None:
     """Return by how much idle power moved from before the runs to after them, or `None` where it is not known."""
     means = [_mean(trace, window) for window in (trace.idle_before_ns, trace.idle_after_ns)]

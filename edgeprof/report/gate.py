@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.report.words import reason_words
+from edgeprof.units import percent
 from edgeprof.validate import GateResult, Verdict
 from edgeprof.validate.verdicts import shown
 
@@ -45,8 +46,10 @@ def title(verdict: Verdict) -> str:
 
 def figure_name(verdict: Verdict) -> str:
     """Return a figure's name, and whether it is held against a baseline."""
-    key = verdict.check.figure.key
-    return key if verdict.check.baseline is None else f"{key} against the baseline"
+    check = verdict.check
+    if check.baseline is not None or check.older is not None:
+        return f"{check.figure.key} against the {'baseline' if check.older is None else 'older build'}"
+    return f"{check.figure.key} {percent(check.limit)}" if check.figure.key == "missed" else check.figure.key
 
 
 def sentence(verdict: Verdict) -> str:
@@ -98,6 +101,7 @@ def verdict_item(verdict: Verdict) -> dict[str, object]:
         "device": verdict.check.device,
         "figure": verdict.check.figure.key,
         "baseline": None if verdict.check.baseline is None else str(verdict.check.baseline),
+        "older": None if verdict.check.older is None else str(verdict.check.older),
         **{name: getattr(verdict, name) for name in names},
         "warnings": list(verdict.warnings),
         "first": None if verdict.first is None else verdict_item(verdict.first),

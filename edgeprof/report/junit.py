@@ -1,4 +1,4 @@
-"""A gate as JUnit XML and as SARIF: what CI systems show by themselves."""
+"""A gate as JUnit XML, as SARIF and as annotations: what CI systems show by themselves."""
 
 import json
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -63,6 +63,27 @@ def sarif(result: GateResult, release: Release) -> str:
         "runs": [{"tool": {"driver": driver}, "results": results}],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def annotations(result: GateResult, release: Release) -> str:
+    """Return what did not pass as annotations of GitHub's, a line each: errors, and warnings where it is undecided.
+
+    Source: GitHub Docs, "Workflow commands for GitHub Actions", setting an error message.
+    """
+    return "".join(
+        f"::{'error' if one.verdict == FAIL else 'warning'} file={_property(str(release.path))},line=1,"
+        f"title={_property(f'edgeprof: {one.verdict}')}::{_data(f'{title(one)}: {sentence(one)}')}\n"
+        for one in result.verdicts
+        if one.verdict != PASS
+    )
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _xml(text: str) -> str:

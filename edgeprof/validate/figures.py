@@ -1,5 +1,6 @@
 """What a budget can be about: each figure's name, unit and good side, and its values in a run."""
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -42,7 +43,15 @@ FIGURES = (
     Figure("size", "size_bytes"),
     Figure("top1", "top1_ratio", floor=True, in_turns=False),
     Figure("drop", "drop_points", in_turns=False),
+    Figure("agreement", "agreement_ratio", floor=True, in_turns=False),
+    Figure("energy", "energy_per_inference_uj", in_turns=False),
+    Figure("missed", LATENCY, in_turns=False),
+    Figure("delegated", "delegated_ratio", floor=True, in_turns=False),
 )
+# What the evaluation set is needed for.
+OF_SAMPLES = ("top1", "drop", "agreement")
+# The chance that a launch's runs do not reach up to a quantile at all, as for the percentiles.
+_BEYOND = 0.0013
 BY_KEY = {figure.key: figure for figure in FIGURES}
 _STAGES = tuple(stage.name for stage in fields(StartUp))
 
@@ -71,6 +80,35 @@ def values(run: RunResult, figure: Figure) -> tuple[float, ...] | Missing:
         return Missing("clock_counts_instructions")
     stages = _STAGES if figure.key == "start_up" else (figure.metric,)
     return tuple(float(sum(getattr(launch.start_up, stage) for stage in stages)) for launch in run.launches)
+
+
+def runs_for(share: float) -> int:
+    """Return how many runs a launch must hold to tell the quantile that so large a share lies above."""
+    return math.ceil(math.log(_BEYOND) / math.log1p(-share))
+
+
+def late_quantiles(run: RunResult, most_share: float) -> tuple[float, ...] | Missing:
+    """Return for each launch the latency, from when a run was due, that the share `most_share` of its runs exceeds.
+
+    At most that share of runs misses its deadline where this is no longer than the time between two of them.
+    """
+    if run.status == "failed" or not run.launches:
+        return Missing("failed" if run.status == "failed" else "no_launches")
+    if run.plan.clock == CLOCK_INSTRUCTIONS:
+        return Missing("clock_counts_instructions")
+    if any(len(launch.latency_ns) < runs_for(most_share) for launch in run.launches):
+        return Missing("too_few_samples")
+    return tuple(float(np.quantile(launch.latency_ns, 1 - most_share)) for launch in run.launches)
+
+
+def delegated_ratio(run: RunResult) -> float | Missing:
+    """Return the share of the graph's operators that a delegate ran; known exactly, or not at all."""
+    if run.op_profile is None:
+        return Missing("no_time_by_operator")
+    nodes = {op.node: op.delegated for op in run.op_profile.ops}
+    if None in nodes or not nodes:
+        return Missing("kernels_stand_for_unknown_operators")
+    return sum(nodes.values()) / len(nodes)
 
 
 def least_runs(keys: set[str]) -> int:

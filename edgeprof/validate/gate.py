@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgeprof.accuracy.evaluation import DEFAULT_NAME
-from edgeprof.compress import CompressRequest
+from edgeprof.compress import CompressRequest, load_artifact
 from edgeprof.devices import Device, find_device
 from edgeprof.errors import EdgeprofError
 from edgeprof.profile import Job, ProfileRequest, Watch, check, measure
@@ -15,7 +15,7 @@ from edgeprof.records import RunPlan, RunResult
 from edgeprof.remote import SetupOptions
 from edgeprof.store import Store
 from edgeprof.validate.baselines import Baseline, load_baselines
-from edgeprof.validate.figures import least_runs
+from edgeprof.validate.figures import least_runs, runs_for
 from edgeprof.validate.release import Check, Release, Released
 from edgeprof.validate.verdicts import INCONCLUSIVE, PASS, GateResult, Verdict, gather_evidence, judge
 
@@ -70,7 +70,8 @@ def run_gate(release: Release, store: Store, watch: GateWatch) -> GateResult:
     more, later = _measured(again, _MORE * release.launches, setting)
     second = dict(zip(open_, _judged(open_, more, baselines), strict=True))
     verdicts = tuple(final(one, second.get(one.check)) for one in first)
-    return GateResult(verdicts, (*runs.values(), *more.values()), (*errors, *later))
+    measured = tuple(run for found in (*runs.values(), *more.values()) for run in found)
+    return GateResult(verdicts, measured, (*errors, *later))
 
 
 def final(first: Verdict, second: Verdict | None) -> Verdict:
@@ -83,41 +84,56 @@ def final(first: Verdict, second: Verdict | None) -> Verdict:
 
 
 def _judged(
-    checks: Sequence[Check], runs: dict[_Place, RunResult], baselines: dict[Path, tuple[Baseline, ...]]
+    checks: Sequence[Check], runs: dict[_Place, tuple[RunResult, ...]], baselines: dict[Path, tuple[Baseline, ...]]
 ) -> list[Verdict]:
-    by_place = {(place.artifact, place.device.name): run for place, run in runs.items()}
-    return judge(
-        [
-            gather_evidence(
-                check, by_place.get((check.artifact, check.device)), baselines[check.baseline] if check.baseline else ()
-            )
-            for check in checks
-        ]
-    )
+    by_place = {(place.artifact, place.device.name): found for place, found in runs.items()}
+    evidence = []
+    for one in checks:
+        run, *others = by_place.get((one.artifact, one.device), (None,))
+        older = next((other for other in others if other and one.older and _is_of(other, one.older)), None)
+        evidence.append(gather_evidence(one, run, baselines[one.baseline] if one.baseline else (), older))
+    return judge(evidence)
+
+
+def _is_of(run: RunResult, file: Path) -> bool:
+    return run.artifact.path.resolve() == file.resolve()
 
 
 def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileRequest:
     artifact = place.artifact
-    keys = {check.figure.key for check in release.checks if check.artifact == artifact}
-    plan = RunPlan(min_runs=max(RunPlan().min_runs, least_runs(keys)), runtime=artifact.runtime or "auto")
+    checks = [c for c in release.checks if (c.artifact, c.device) == (artifact, place.device.name)]
+    keys = {check.figure.key for check in checks}
+    late = [runs_for(check.limit) for check in checks if check.figure.key == "missed" and check.limit]
+    plan = RunPlan(
+        min_runs=max(RunPlan().min_runs, least_runs(keys), *late, 0),
+        runtime=artifact.runtime or "auto",
+        rate_hz=artifact.rate_hz,
+    )
     request = ProfileRequest(
-        (), plan, (artifact.threads,), (artifact.cpus,), setup=SetupOptions(runtime=artifact.runtime)
+        (),
+        plan,
+        (artifact.threads,),
+        (artifact.cpus,),
+        setup=SetupOptions(runtime=artifact.runtime),
+        per_op="delegated" in keys,
+        energy="energy" in keys,
     )
     recipes = () if artifact.recipe is None else (artifact.recipe,)
     compression = CompressRequest(artifact.file, recipes, artifact.calibration, preprocessing=artifact.preprocessing)
     evaluations = () if artifact.evaluation is None else ((DEFAULT_NAME, artifact.evaluation),)
-    return gather(Inputs((artifact.file,), evaluations, compression), request, watch.host)
+    request = gather(Inputs((artifact.file,), evaluations, compression), request, watch.host)
+    older = dict.fromkeys(check.older for check in checks if check.older)
+    return replace(request, artifacts=(*request.artifacts, *(load_artifact(file) for file in older)))
 
 
 def _measured(
     requests: dict[_Place, ProfileRequest], launches: int, setting: _Setting
-) -> tuple[dict[_Place, RunResult], list[EdgeprofError]]:
+) -> tuple[dict[_Place, tuple[RunResult, ...]], list[EdgeprofError]]:
     jobs = [Job(replace(request, launches=launches), place.device) for place, request in requests.items()]
     for job in jobs:
         check(job.request)
     outcomes = measure(jobs, setting.store, setting.watch)
-    failures = [
-        f for job, outcome in zip(jobs, outcomes, strict=True) for f in (*job.request.failures, *outcome.failures)
-    ]
-    runs = {place: outcome.runs[0] for place, outcome in zip(requests, outcomes, strict=True) if outcome.runs}
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    failures += [failure for job in jobs for failure in job.request.failures]
+    runs = {place: outcome.runs for place, outcome in zip(requests, outcomes, strict=True) if outcome.runs}
     return runs, [failure.error for failure in failures]

@@ -8,13 +8,13 @@ from typing import Any
 from edgeprof import units
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean, refuse_unknown_keys
-from edgeprof.validate.figures import BY_KEY, Figure
+from edgeprof.validate.figures import BY_KEY, OF_SAMPLES, Figure
 
 LAUNCHES = 10
 _MOST = 500
 _TOP = ("launches", "artifact", "budget")
-_ARTIFACT = ("name", "file", "recipe", "calibration", "preprocess", "eval", "threads", "cpus", "runtime")
-_BUDGET = ("device", "artifact", "baseline", "no_worse")
+_ARTIFACT = ("name", "file", "recipe", "calibration", "preprocess", "eval", "threads", "cpus", "runtime", "rate")
+_BUDGET = ("device", "artifact", "baseline", "older", "no_worse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Released:
         threads: Of the runtime.
         cpus: Cores, as `profile --cpus` takes them.
         runtime: Its name, or `None` for whichever fits.
+        rate_hz: Runs a second, each timed from when it was due; `None` for back to back.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Released:
     threads: int = 1
     cpus: str = "all"
     runtime: str | None = None
+    rate_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Check:
         baseline: The file that holds the older run, or `None`.
         worse_ratio: How much worse than the baseline it may be.
         worse_by: A difference up to this, in the figure's unit, is never too much.
+        older: The older build, a `.tflite` that is measured in turns with this one; or `None`.
     """
 
     artifact: Released
@@ -65,6 +68,7 @@ class Check:
     baseline: Path | None = None
     worse_ratio: float = 0.0
     worse_by: float = 0.0
+    older: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def _tables(table: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]
 def _artifact(table: dict[str, Any], path: Path) -> Released:
     where = f"an [[artifact]] of `{path}`"
     refuse_unknown_keys(table, _ARTIFACT, where)
-    texts = {key: _text(table, key, where) for key in _ARTIFACT if key != "threads"}
+    texts = {key: _text(table, key, where) for key in _ARTIFACT if key not in ("threads", "rate")}
     if texts["file"] is None:
         raise UsageError(f"{where} has no `file`", 'such as file = "model.tflite"')
     file, *data = (_path(texts[key], path) for key in ("file", "calibration", "eval"))
@@ -137,6 +141,7 @@ def _artifact(table: dict[str, Any], path: Path) -> Released:
         threads=_number(table.get("threads", 1), f"{where}: threads", least=1),
         cpus=texts["cpus"] or "all",
         runtime=texts["runtime"],
+        rate_hz=None if "rate" not in table else _quantity("rate_hz", table["rate"], where),
     )
 
 
@@ -148,11 +153,14 @@ def _checks(table: dict[str, Any], artifacts: list[Released], path: Path) -> lis
         raise UsageError(
             f"{where} has no `device`", '`edgeprof device list` shows yours; device = "local" is this machine'
         )
-    baseline = _path(_text(table, "baseline", where), path)
+    baseline, older = (_path(_text(table, key, where), path) for key in ("baseline", "older"))
     worse = table.get("no_worse", {})
-    if not isinstance(worse, dict) or (worse and baseline is None):
-        raise UsageError(f"{where}: `no_worse` needs a `baseline`", 'such as baseline = "baselines.json"')
-    limits = [(BY_KEY[key], _quantity(BY_KEY[key].metric, table[key], where)) for key in BY_KEY if key in table]
+    if not isinstance(worse, dict) or (worse and (baseline is None) == (older is None)):
+        hint = 'baseline = "baselines.json" for figures of an older run; older = "old.tflite" to measure it in turns'
+        raise UsageError(f"{where}: `no_worse` needs a `baseline` or an `older` build, one of them", hint)
+    if older is not None and (older.suffix != ".tflite" or not older.is_file()):
+        raise UsageError(f"{where}: `{older}` is no older build", "name a .tflite that is there")
+    limits = [(BY_KEY[key], _quantity(_written(key), table[key], where)) for key in BY_KEY if key in table]
     allowed = [(_worse_figure(key, where), _allowance(key, value, where)) for key, value in worse.items()]
     if not limits and not allowed:
         raise UsageError(
@@ -161,10 +169,14 @@ def _checks(table: dict[str, Any], artifacts: list[Released], path: Path) -> lis
     found = []
     for artifact in _named(table, artifacts, where):
         found += [Check(artifact, device, figure, limit) for figure, limit in limits]
-        found += [Check(artifact, device, figure, None, baseline, *most) for figure, most in allowed]
+        found += [Check(artifact, device, figure, None, baseline, *most, older) for figure, most in allowed]
     for check in found:
-        if not check.figure.in_turns and check.artifact.evaluation is None:
+        if check.figure.key in OF_SAMPLES and check.artifact.evaluation is None:
             raise UsageError(f"{where}: `{check.figure.key}` needs samples", f"add `eval` to `{check.artifact.name}`")
+        if check.figure.key == "missed" and check.artifact.rate_hz is None:
+            raise UsageError(f"{where}: `missed` needs a rate", f'add rate = "30 Hz" to `{check.artifact.name}`')
+        if check.figure.key == "missed" and not 0 < (check.limit or 0) < 1:
+            raise UsageError(f"{where}: `missed` is a share above 0 and below 1", 'such as missed = "1 %"')
     return found
 
 
@@ -176,6 +188,11 @@ def _named(table: dict[str, Any], artifacts: list[Released], where: str) -> list
             f"{where}: unknown artifact `{wanted}`", did_you_mean(wanted, names) + f"known: {', '.join(names)}"
         )
     return [artifact for artifact in artifacts if wanted in (None, artifact.name)]
+
+
+def _written(key: str) -> str:
+    """Return the metric in whose unit a limit is written: that of misses is a share, though a latency is measured."""
+    return "missed_ratio" if key == "missed" else BY_KEY[key].metric
 
 
 def _worse_figure(key: str, where: str) -> Figure:

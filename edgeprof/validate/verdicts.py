@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgeprof.errors import EdgeprofError
+from edgeprof.power import energy_per_inference
 from edgeprof.records import RunResult
 from edgeprof.stats import Compared, decide
 from edgeprof.stats.comparisons import Decidable
 from edgeprof.stats.limits import Drop, Share, against_base, against_limit
 from edgeprof.stats.paired import float_hits_lost
-from edgeprof.units import quantity
+from edgeprof.units import NS_PER_S, quantity
 from edgeprof.validate.baselines import Baseline
-from edgeprof.validate.figures import Missing, values
+from edgeprof.validate.figures import Missing, delegated_ratio, late_quantiles, values
 from edgeprof.validate.release import Check
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
@@ -109,13 +110,16 @@ def judge(found: Sequence[Evidence]) -> list[Verdict]:
     ]
 
 
-def gather_evidence(check: Check, run: RunResult | None, baselines: Sequence[Baseline]) -> Evidence:
+def gather_evidence(
+    check: Check, run: RunResult | None, baselines: Sequence[Baseline], older: RunResult | None = None
+) -> Evidence:
     """Return what a run says about a check.
 
     Args:
         check: The check.
         run: The run that was measured for it; `None` where measuring failed.
         baselines: Those of the check's file.
+        older: The run of the older build that took turns with it, where the check names one.
     """
     empty = Verdict(check, INCONCLUSIVE, check.figure.metric, limit=check.limit)
     if run is None:
@@ -127,10 +131,14 @@ def gather_evidence(check: Check, run: RunResult | None, baselines: Sequence[Bas
         return Evidence(replace(empty, verdict=FAIL, reason=wrong), None)
     if check.figure.key in ("top1", "drop"):
         return _accuracy(empty, run)
+    if check.figure.key in _OTHERS:
+        return _OTHERS[check.figure.key](empty, run)
     got = values(run, check.figure)
     if isinstance(got, Missing):
         return Evidence(replace(empty, reason=got.reason), None)
-    return _budget(empty, got) if check.limit is not None else _no_worse(empty, got, run, baselines)
+    if check.limit is not None:
+        return _budget(empty, got)
+    return _no_worse(empty, got, run, baselines) if check.older is None else _no_worse_in_turns(empty, got, older)
 
 
 def _metric(check: Check) -> str:
@@ -167,6 +175,75 @@ def _no_worse(empty: Verdict, got: tuple[float, ...], run: RunResult, baselines:
     empty = replace(empty, metric="ratio", limit=1 + allowed)
     low, high = (value, value) if exact else _ends(test, 1 + allowed)
     return Evidence(_filled(empty, (low, value, high), len(got), sampled=not exact), test)
+
+
+def _no_worse_in_turns(empty: Verdict, got: tuple[float, ...], older: RunResult | None) -> Evidence:
+    """Hold a run against the older build's: launch by launch where the two took turns, else by Welch's t."""
+    empty = replace(empty, metric="ratio")
+    if older is None or older.status != "complete" or (older.golden is not None and not older.golden.passed):
+        text = "the older build did not run, or its outputs differ from the host's"
+        return Evidence(replace(empty, reason=text), None)
+    before = values(older, empty.check.figure)
+    if isinstance(before, Missing):
+        return Evidence(replace(empty, reason=before.reason), None)
+    allowed = max(empty.check.worse_ratio, empty.check.worse_by / float(np.median(before)))
+    exact = empty.check.figure.key == "size"
+    if empty.check.figure.key == "peak_rss" or len(before) != len(got):
+        test = against_base(got, before, allowed)
+    else:
+        test = against_limit([new / old for new, old in zip(got, before, strict=True)], 1 + allowed, exact=exact)
+    value = math.exp(test.mean) * (1 + allowed)
+    empty = replace(empty, limit=1 + allowed)
+    low, high = (value, value) if exact else _ends(test, 1 + allowed)
+    return Evidence(_filled(empty, (low, value, high), len(got), sampled=not exact), test)
+
+
+def _agreement(empty: Verdict, run: RunResult) -> Evidence:
+    """Hold the share of samples on which the board and the float model give the same class against its floor."""
+    found = [one for evaluation in run.evaluations[:1] for one in evaluation.agreements]
+    one = next((one for one in found if one.against == "float_model"), None)
+    if one is None or one.n_agreed is None:
+        return Evidence(replace(empty, reason="no_float_model"), None)
+    share = Share(one.n_agreed, one.n_samples, empty.limit or 0.0)
+    low, high = share.interval(CONFIDENCE)
+    return Evidence(_filled(empty, (low, one.n_agreed / one.n_samples, high), one.n_samples), share)
+
+
+def _energy(empty: Verdict, run: RunResult) -> Evidence:
+    """Hold the energy of an inference against its limit, as far as the readings of one window tell."""
+    if run.power is None:
+        return Evidence(replace(empty, reason=dict(run.not_measured).get(empty.metric, "not_reached")), None)
+    found = energy_per_inference(run.power)
+    if isinstance(found, str):
+        return Evidence(replace(empty, reason=found), None)
+    uj, error_ratio, freedom = found
+    limit = empty.limit or 1.0
+    test = Compared(math.log(uj / limit), error_ratio, 1, 1, 0.0, freedom)
+    low, high = _ends(test, limit)
+    return Evidence(_filled(empty, (low, uj, high), 1, sampled=True), test)
+
+
+def _missed(empty: Verdict, run: RunResult) -> Evidence:
+    """Hold the latency that as large a share as may be late exceeds against the time between two runs."""
+    share, rate_hz = empty.limit or 0.0, run.plan.rate_hz
+    got = late_quantiles(run, share)
+    if rate_hz is None:
+        return Evidence(replace(empty, limit=None, reason="no_rate"), None)
+    if isinstance(got, Missing):
+        return Evidence(replace(empty, limit=None, reason=got.reason), None)
+    return _budget(replace(empty, limit=NS_PER_S / rate_hz), got)
+
+
+def _delegated(empty: Verdict, run: RunResult) -> Evidence:
+    found = delegated_ratio(run)
+    if isinstance(found, Missing):
+        return Evidence(replace(empty, reason=found.reason), None)
+    limit = empty.limit or 0.0
+    test = Compared(-1.0 if found >= limit else 1.0, 0.0, 1, 1, 0.0, 0)
+    return Evidence(_filled(empty, (found, found, found), 1), test)
+
+
+_OTHERS = {"agreement": _agreement, "energy": _energy, "missed": _missed, "delegated": _delegated}
 
 
 def _like(run: RunResult, baselines: Sequence[Baseline]) -> Baseline | None:

@@ -17,8 +17,9 @@ def gate(cli):
     """Run a gate on the self-test's model with the budget given, and the options."""
     shutil.copy(MODEL, cli.folder / "m.tflite")
 
-    def call(budget: str, *options: object):
-        text = f'launches = 4\n[[artifact]]\nfile = "m.tflite"\n[[budget]]\ndevice = "local"\n{budget}\n'
+    def call(budget: str, *options: object, rate: str = ""):
+        paced = f'rate = "{rate}"\n' if rate else ""
+        text = f'launches = 4\n[[artifact]]\nfile = "m.tflite"\n{paced}[[budget]]\ndevice = "local"\n{budget}\n'
         (cli.folder / "release.toml").write_text(text)
         return cli("validate", *options)
 
@@ -103,3 +104,25 @@ def test_an_unknown_device_is_told_before_anything_is_measured(gate, cli):
     assert done.code == 2
     assert "did you mean `local`" in done.err
     assert not cli("run", "list", "--json").json()["items"]
+
+
+def test_an_older_build_is_measured_in_turns_with_the_new_one_and_a_rate_is_kept(gate, cli):
+    shutil.copy(MODEL, cli.folder / "old.tflite")
+    worse = 'older = "old.tflite"\nno_worse = { latency = { by = "5 %", floor = "1 s" } }'
+
+    done = gate(
+        f'{worse}\nmissed = "10 %"\ndelegated = "1 %"\ninstructions = "1 G"', "--json", "--annotate", rate="200 Hz"
+    )
+
+    document = done.json()
+    jsonschema.validate(document, schema())
+    by_figure = {item["figure"]: item for item in document["items"]}
+    assert by_figure["latency"]["older"].endswith("old.tflite")
+    assert by_figure["latency"]["verdict"] == "pass", done.out
+    assert by_figure["missed"]["limit"] == 5_000_000
+    assert by_figure["missed"]["value"] is not None
+    assert by_figure["delegated"]["low"] == by_figure["delegated"]["high"]
+    groups = {cli("run", "show", run, "--json").json()["items"][0]["group"] for run in document["runs"][:2]}
+    assert len(groups) == 1
+    assert None not in groups
+    assert "::warning file=release.toml,line=1,title=edgeprof%3A inconclusive::m on local: instructions" in done.err

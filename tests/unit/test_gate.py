@@ -11,10 +11,12 @@ import pytest
 
 from edgeprof import units
 from edgeprof.errors import UsageError
-from edgeprof.records import GoldenCheck, Memory
+from edgeprof.metrics import estimates
+from edgeprof.records import GoldenCheck, Memory, OpProfile, OpTime
 from edgeprof.report.document import document, schema
 from edgeprof.report.gate import gate_document, markdown, print_gate
-from edgeprof.report.junit import junit, sarif
+from edgeprof.report.junit import annotations, junit, sarif
+from edgeprof.scores import Agreement
 from edgeprof.stats.limits import Drop, Share, against_base, against_limit
 from edgeprof.stats.proportions import Discordant
 from edgeprof.validate import (
@@ -34,6 +36,7 @@ from edgeprof.validate.release import Check, Released
 from edgeprof.validate.verdicts import Verdict, gather_evidence, judge
 from tests.unit.evaluations import EVALUATED, evaluation, hits
 from tests.unit.test_compare import launches
+from tests.unit.test_energy import trace
 from tests.unit.test_reports import COUNTED, RUN
 
 NAME = "<b>|m|</b>"
@@ -508,3 +511,98 @@ def test_what_stands_exactly_at_its_limit_keeps_it():
     assert against_limit([5.0], 5.0, exact=True).leaning() == "less"
     assert against_limit([5.0], 5.0, exact=True).risk() == 0
     assert against_base([5.0, 5.0], [5.0, 5.0], 0.0).risk() == 0
+
+
+# What else a build promises
+
+
+def test_agreement_with_the_float_model_is_held_against_a_floor():
+    agreed = Agreement("float_model", 500, 490, 1.0, 0.1, 30.0, None)
+    measured = run(evaluations=(replace(EVALUATED, agreements=(agreed,)),))
+
+    assert one("agreement", 0.95, measured).verdict == PASS
+    assert one("agreement", 0.98, measured).verdict == INCONCLUSIVE
+    assert one("agreement", 0.999, measured).verdict == FAIL
+    assert one("agreement", 0.95, run()).reason == "no_float_model"
+
+
+def test_energy_is_held_against_its_limit_as_far_as_its_readings_tell():
+    measured = run(power=trace())
+    uj = next(e.point for e in estimates(measured) if e.name == "energy_per_inference_uj")
+
+    found = one("energy", 1.5 * uj, measured)
+    assert (found.verdict, found.value) == (PASS, pytest.approx(uj))
+    assert found.low < uj < found.high
+    assert one("energy", 0.5 * uj, measured).verdict == FAIL
+    assert one("energy", uj, measured).verdict == INCONCLUSIVE
+    unread = run(not_measured=(("energy_per_inference_uj", "no_power_sensor"),))
+    assert one("energy", uj, unread).reason == "no_power_sensor"
+
+
+def test_misses_at_a_rate_are_judged_by_the_latency_that_the_share_allowed_exceeds():
+    plan = replace(RUN.plan, rate_hz=500.0)  # a run each 2 ms
+
+    assert one("missed", 0.1, run(1e6, plan=plan)).verdict == PASS
+    found = one("missed", 0.1, run(3e6, plan=plan))
+    assert (found.verdict, found.limit) == (FAIL, 2e6)
+    assert one("missed", 0.01, run(1e6, plan=plan)).reason == "too_few_samples"
+    assert one("missed", 0.1, run()).reason == "no_rate"
+
+
+def test_the_share_of_operators_that_a_delegate_ran_is_exact():
+    def profiled(*delegated):
+        ops = tuple(OpTime("k", there, node, "ADD", None, None, 1, (1,)) for node, there in enumerate(delegated))
+        return run(op_profile=OpProfile(ops, (1,)))
+
+    found = one("delegated", 0.75, profiled(True, True, True, False))
+    assert (found.verdict, found.value, found.low, found.high) == (PASS, 0.75, 0.75, 0.75)
+    assert one("delegated", 0.76, profiled(True, True, True, False)).verdict == FAIL
+    assert one("delegated", 0.5, run()).reason == "no_time_by_operator"
+
+
+def test_an_older_build_that_took_turns_is_compared_launch_by_launch():
+    old = run(1e6)
+    slower = [replace(launch, latency_ns=tuple(int(1.05 * v) for v in launch.latency_ns)) for launch in old.launches]
+    new = replace(old, launches=tuple(slower))
+
+    def against(allowed, older=old, by=0.0):
+        asked = check("latency", worse_ratio=allowed, worse_by=by, older=Path("old.tflite"))
+        return judge([gather_evidence(asked, new, (), older)])[0]
+
+    assert (against(0.10).verdict, against(0.02).verdict) == (PASS, FAIL)
+    assert against(0.02).value == pytest.approx(1.05, abs=1e-3)
+    assert against(0.02, by=100_000).verdict == PASS  # 5 % is 50 µs
+    assert against(0.10, older=None).reason.startswith("the older build did not run")
+    assert against(0.10, older=replace(old, golden=GoldenCheck(False, 9.0, 1.0))).verdict == INCONCLUSIVE
+
+
+def test_annotations_are_lines_that_nothing_in_a_name_can_break():
+    hostile = Released("a%\n::error::b", Path("m.tflite"))
+    verdict = Verdict(Check(hostile, "pi5", BY_KEY["latency"], 1.0), FAIL, "latency_ns", reason="x: 5 %")
+    passed = Verdict(check("size", 1.0), PASS, "size_bytes", 1.0)
+
+    text = annotations(GateResult((verdict, passed), (), ()), Release(Path("a,b:c.toml"), 2, ()))
+
+    assert text.count("\n") == 1
+    assert text.startswith(
+        "::error file=a%2Cb%3Ac.toml,line=1,title=edgeprof%3A fail::a%25%0A::error::b on pi5: latency"
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "complaint"),
+    [
+        ('missed = "1 %"', "`missed` needs a rate"),
+        ('no_worse = { latency = "5 %" }', "needs a `baseline` or an `older` build"),
+        ('older = "gone.tflite"\nno_worse = { latency = "5 %" }', "is no older build"),
+        ('older = "m.tflite"\nbaseline = "b.json"\nno_worse = { latency = "5 %" }', "one of them"),
+        ('agreement = "99 %"', "`agreement` needs samples"),
+        ('no_worse = { energy = "5 %" }\nbaseline = "b.json"', "cannot hold `energy`"),
+    ],
+)
+def test_a_budget_without_what_it_needs_is_refused(tmp_path, budget, complaint):
+    (tmp_path / "m.tflite").write_bytes(b"")
+    (tmp_path / "r.toml").write_text(f'[[artifact]]\nfile = "m.tflite"\n[[budget]]\ndevice = "local"\n{budget}\n')
+
+    with pytest.raises(UsageError, match=complaint):
+        load_release(tmp_path / "r.toml")

@@ -1,0 +1,68 @@
+"""How often the two-stage gate is wrong, and what it finds: simulated from real launches. `python -m benchmarks.gate RUN`.
+
+RUN is a stored run of many launches (`edgeprof profile m.tflite -k 160 --runs 200`). Each simulated gate draws its
+launches from it without putting them back: 10 for the baseline, 10 for the first stage, 20 for the second. The new build is
+the same, or slower by a factor on every sample. Everything else is the gate's own code. Sessions apart in time differ by
+more than launches of one session, and no simulation from one session can show that.
+"""
+
+import os
+import platform
+import random
+import sys
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edgeprof.records import RawLaunch, RunResult
+from edgeprof.store import open_store
+from edgeprof.validate.baselines import _baseline
+from edgeprof.validate.figures import BY_KEY
+from edgeprof.validate.gate import final
+from edgeprof.validate.release import Check, Released
+from edgeprof.validate.verdicts import FAIL, PASS, gather_evidence, judge
+
+GATES = 1000
+FIRST, SECOND = 10, 20
+ALLOWED = 0.05
+KEYS = ("latency", "latency_p90", "first_inference")
+
+
+def main(run_id: str) -> None:
+    with open_store() as store:
+        run = store.load_run(run_id)
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores; {len(run.launches)} launches of "
+        f"{run.artifact.model} {run.artifact.recipe} on {run.device}; {GATES} gates of {len(KEYS)} checks, "
+        f"no worse by {ALLOWED:.0%}, {FIRST} and {SECOND} launches"
+    )
+    for slower in (1.0, 1.02, 1.05, 1.1, 1.2, 1.5):
+        chance = random.Random(int(slower * 1000))  # noqa: S311 - draws, not secrets
+        counts = Counter(verdict for _ in range(GATES) for verdict in gate(run, slower, chance))
+        whole = sum(counts.values())
+        shares = ", ".join(f"{kind} {100 * counts[kind] / whole:.1f} %" for kind in (PASS, "inconclusive", FAIL))
+        print(f"{slower - 1:+.0%}: {shares} of {whole} verdicts on figures of runs")
+
+
+def gate(run: RunResult, slower: float, chance: random.Random) -> list[str]:
+    """Run one gate; return the final verdicts of the figures that the change touches: of runs, not of start-up."""
+    drawn = chance.sample(run.launches, FIRST + FIRST + SECOND)
+    plain = replace(run, warnings=(), status="complete")
+    base = _baseline(replace(plain, launches=tuple(drawn[:FIRST])))
+    stages = (drawn[FIRST : 2 * FIRST], drawn[2 * FIRST :])
+    first, second = (replace(plain, launches=tuple(slowed(one, slower) for one in stage)) for stage in stages)
+    artifact = Released("m", Path("m.tflite"))
+    checks = [Check(artifact, run.device, BY_KEY[key], None, Path("b"), ALLOWED) for key in KEYS]
+    found = judge([gather_evidence(check, first, (base,)) for check in checks])
+    open_ = [one.check for one in found if one.sampled and one.verdict != PASS]
+    again = dict(zip(open_, judge([gather_evidence(check, second, (base,)) for check in open_]), strict=True))
+    return [final(one, again.get(one.check)).verdict for one in found if one.check.figure.key != "first_inference"]
+
+
+def slowed(launch: RawLaunch, factor: float) -> RawLaunch:
+    return replace(launch, latency_ns=tuple(round(factor * value) for value in launch.latency_ns))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from edgeprof.analysis.graph import read_operators
 from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult, StartUp
 from edgeprof.stats.estimates import MIN_SAMPLES_PER_LAUNCH
 
@@ -105,8 +106,9 @@ def delegated_ratio(run: RunResult) -> float | Missing:
     """Return the share of the graph's operators that a delegate ran; known exactly, or not at all."""
     if run.op_profile is None:
         return Missing("no_time_by_operator")
-    nodes = {op.node: op.delegated for op in run.op_profile.ops}
-    if None in nodes or not nodes:
+    nodes = {op.node: op.delegated for op in run.op_profile.ops if op.node is not None}
+    unknown = any(op.node is None for op in run.op_profile.ops)
+    if not nodes or (unknown and len(nodes) != len(read_operators(run.artifact.path))):
         return Missing("kernels_stand_for_unknown_operators")
     return sum(nodes.values()) / len(nodes)
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from edgeprof import units
+from edgeprof import resources, units
+from edgeprof.analysis.graph import read_operators
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import GoldenCheck, Memory, OpProfile, OpTime
@@ -558,6 +559,18 @@ def test_the_share_of_operators_that_a_delegate_ran_is_exact():
     assert (found.verdict, found.value, found.low, found.high) == (PASS, 0.75, 0.75, 0.75)
     assert one("delegated", 0.76, profiled(True, True, True, False)).verdict == FAIL
     assert one("delegated", 0.5, run()).reason == "no_time_by_operator"
+
+
+def test_a_kernel_of_unknown_operators_leaves_the_share_open_unless_every_operator_is_accounted_for():
+    path = resources.folder("device_agents") / "selftest.tflite"
+    nodes = (None, *range(len(read_operators(path))))
+    ops = tuple(OpTime("k", True, node, None, None, None, 1, (1,)) for node in nodes)
+    artifact = replace(RUN.artifact, path=path)
+
+    whole = one("delegated", 0.5, run(artifact=artifact, op_profile=OpProfile(ops, (1,))))
+    assert (whole.verdict, whole.value) == (PASS, 1.0)
+    swallowed = one("delegated", 0.5, run(artifact=artifact, op_profile=OpProfile(ops[:-1], (1,))))
+    assert swallowed.reason == "kernels_stand_for_unknown_operators"
 
 
 def test_an_older_build_that_took_turns_is_compared_launch_by_launch():

@@ -161,7 +161,7 @@ def points(value: float | None) -> str:
     """Return a difference in percentage points with its sign, such as `−0.4 pp`."""
     if value is None:
         return "not measured"
-    return f"{value:+.1f} pp".replace("-", "−")
+    return f"{round(value, 1) + 0.0:+.1f} pp".replace("-", "−")  # + 0.0: no −0.0
 
 
 def decibel(value: float) -> str:

@@ -5,7 +5,18 @@ from edgeprof.records import Warning_
 _WALL = ("latency_ns",)
 _LATENCY = (*_WALL, "guest_instructions")
 _ENERGY = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_mw", "idle_power_mw")
-_ACCURACY = ("top1_ratio", "top5_ratio", "drop_points")
+_ACCURACY = (
+    *("top1_ratio", "top5_ratio", "f1_ratio", "auc_ratio", "iou_ratio", "mae", "mse"),
+    *(
+        "drop_points",
+        "top5_drop_points",
+        "f1_drop_points",
+        "auc_drop_points",
+        "iou_drop_points",
+        "mae_loss",
+        "mse_loss",
+    ),
+)
 
 # code -> metrics it may spoil
 CODES: dict[str, tuple[str, ...]] = {
@@ -13,6 +24,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "calibration_range": _ACCURACY,
     "clocks_changed": _WALL,
     "coarse_profiler": ("ops",),
+    "constant_outputs": _ACCURACY,
     "drift": _LATENCY,
     "energy_not_measured": _ENERGY,
     "foreign": (*_LATENCY, *_ENERGY, *_ACCURACY, "first_inference_ns"),
@@ -22,7 +34,10 @@ CODES: dict[str, tuple[str, ...]] = {
     "launches_differ": _LATENCY,
     "idle_drift": ("dynamic_energy_per_inference_uj",),
     "level_changed": _LATENCY,
+    "leaked_eval_data": _ACCURACY,
+    "leaks_not_checked": _ACCURACY,
     "link_lost": (),
+    "lossy_result": (),
     "not_cold": (),
     "no_profiler": ("ops",),
     "submodel_failed": ("ops",),

@@ -1,24 +1,33 @@
 """Data for boards and what their outputs are worth; numpy only, the boards just move bytes."""
 
+from edgeprof.accuracy.corruptions import CORRUPTIONS, corrupted, parse_corruption
+from edgeprof.accuracy.doubts import doubts
 from edgeprof.accuracy.evaluation import EvalSet, check_fits, load_eval, load_reference, named_sets
 from edgeprof.accuracy.golden import check_golden, encode_golden
-from edgeprof.accuracy.judging import Others, judge
-from edgeprof.accuracy.tasks import check_metric, metric_names, plan_tasks
+from edgeprof.accuracy.judging import Others, judge, try_functions, try_metrics
+from edgeprof.accuracy.leaks import find_leaks
+from edgeprof.accuracy.tasks import metric_names, plan_tasks
 from edgeprof.accuracy.tensors import decode_outputs, encode_inputs
 
 __all__ = [
+    "CORRUPTIONS",
     "EvalSet",
     "Others",
     "check_fits",
     "check_golden",
-    "check_metric",
+    "corrupted",
     "decode_outputs",
+    "doubts",
     "encode_golden",
     "encode_inputs",
+    "find_leaks",
     "judge",
     "load_eval",
     "load_reference",
     "metric_names",
     "named_sets",
+    "parse_corruption",
     "plan_tasks",
+    "try_functions",
+    "try_metrics",
 ]

@@ -10,7 +10,7 @@ from edgeprof.accuracy.agreement import agreement, looks_like_classes
 from edgeprof.accuracy.custom import load_metric
 from edgeprof.accuracy.evaluation import EvalSet
 from edgeprof.accuracy.scoring import METRICS, Metric, Weighted, predictions, resampled, threshold, top_hits, whole
-from edgeprof.accuracy.tasks import CLASSES, Task, is_function, plan_tasks
+from edgeprof.accuracy.tasks import CLASSES, Task, check_metric, is_function, plan_tasks
 from edgeprof.errors import ModelError
 from edgeprof.records import Artifact
 from edgeprof.scores import FLOAT_MODEL, HIGHER, HITS, HOST, RESAMPLES, Agreement, Evaluation, Score
@@ -55,6 +55,32 @@ def judge(
             raise ModelError(message, "they must be of the same samples")
     tasks = plan_tasks(artifact, evaluation, metrics)
     return tuple(_judge(artifact, evaluation, task, outputs[task.index], others) for task in tasks)
+
+
+def try_metrics(metrics: Sequence[str]) -> None:
+    """Refuse what is no metric, or a user's function that cannot be loaded.
+
+    Raises:
+        UsageError: Says which, and what would be one.
+    """
+    for name in metrics:
+        check_metric(name)
+        if is_function(name):
+            load_metric(name, ())
+
+
+def try_functions(artifact: Artifact, evaluation: EvalSet, floats: Outputs | None, metrics: tuple[str, ...]) -> None:
+    """Run a user's functions on the float model's outputs, so that one that fails does so before anything is measured.
+
+    Raises:
+        ModelError: As `judge`.
+        UsageError: As `judge`.
+    """
+    for task in plan_tasks(artifact, evaluation, metrics):
+        for name in task.metrics:
+            if is_function(name) and task.raw is not None and floats is not None:
+                metric = load_metric(name, artifact.outputs[task.index].shape[1:])
+                metric.of(task.raw, floats[task.reference])
 
 
 def _judge(

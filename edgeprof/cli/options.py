@@ -41,6 +41,13 @@ def complete_metric(incomplete: str) -> list[str]:
     return [name for name in metric_names() if name.startswith(incomplete)]
 
 
+def complete_corruption(incomplete: str) -> list[str]:
+    """Return the names of corruptions that begin so."""
+    from edgeprof.accuracy import CORRUPTIONS
+
+    return [name for name in (*CORRUPTIONS, "all") if name.startswith(incomplete)]
+
+
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs that begin so, with what they measured."""
     from edgeprof.store import open_store

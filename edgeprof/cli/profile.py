@@ -15,8 +15,10 @@ from edgeprof.cli.options import (
     Recipes,
     Runtime,
     StoreUrl,
+    Train,
     Trust,
     Wheels,
+    complete_corruption,
     complete_device,
     complete_meter,
     complete_metric,
@@ -41,6 +43,16 @@ Evaluations = Annotated[
         "--eval",
         metavar="[NAME=]FILE",
         help="Samples, .npz with x and y: accuracy, on the device; without y agreement. Repeat for several, named.",
+    ),
+]
+Corruptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corrupt",
+        metavar="NAME[:1-5]",
+        help="The first set of images spoilt as another set: noise, blur, brightness, contrast, rotation, translation, "
+        "jpeg, or all. Repeat for several.",
+        autocompletion=complete_corruption,
     ),
 ]
 Metrics = Annotated[
@@ -139,7 +151,9 @@ def profile(
     devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
     recipes: Recipes = None,
     calibration: Calibration = None,
+    train: Train = None,
     evaluations: Evaluations = None,
+    corruptions: Corruptions = None,
     metrics: Metrics = None,
     threads: Threads = [1],  # noqa: B006
     cpus: Cpus = ["all"],  # noqa: B006
@@ -180,7 +194,7 @@ def profile(
 
     edgeprof profile model.tflite -d pi5 --meter bench-meter.toml
 
-    edgeprof profile model.keras --eval clean=test.npz --eval night=night.npz
+    edgeprof profile model.keras --eval clean=test.npz --eval night=night.npz --corrupt noise --corrupt blur:5
     """
     from edgeprof.accuracy import named_sets
     from edgeprof.compress import CompressRequest
@@ -229,9 +243,15 @@ def profile(
     if source.meter and energy:
         try_meter(source.meter, source.supply_uv)
     compression = CompressRequest(
-        Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
+        Path(),
+        tuple(recipes or ()),
+        calibration,
+        io=io,
+        preprocessing=preprocessing,
+        trust_model=trust_model,
+        train=train,
     )
-    inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression)
+    inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression, tuple(corruptions or ()))
     measure_and_show(inputs, request, found, store=store, as_json=as_json)
 
 

@@ -11,19 +11,22 @@ A recipe is a sequence of steps, then a conversion. Where to look:
 """
 
 from edgeprof.compress.artifacts import load_artifact
-from edgeprof.compress.calibration import check_ranges
-from edgeprof.compress.compression import compress, compress_each, reference
+from edgeprof.compress.calibration import calibration_samples, check_ranges
+from edgeprof.compress.compression import compress, compress_each, references
 from edgeprof.compress.inspection import is_tflite
 from edgeprof.compress.recipes import recipe_names
 from edgeprof.compress.request import CompressRequest
+from edgeprof.compress.training_files import training_samples
 
 __all__ = [
     "CompressRequest",
+    "calibration_samples",
     "check_ranges",
     "compress",
     "compress_each",
     "is_tflite",
     "load_artifact",
     "recipe_names",
-    "reference",
+    "references",
+    "training_samples",
 ]

@@ -64,6 +64,16 @@ def check_ranges(calibration: Path, x: Array) -> str | None:
     )
 
 
+def calibration_samples(path: Path) -> tuple[Array, ...] | None:
+    """Return the arrays in a file of calibration data, as they are; `None` of a folder of images.
+
+    Raises:
+        UsageError: As `check_calibration`.
+        ModelError: As `check_calibration`.
+    """
+    return None if path.is_dir() else tuple(_arrays(path).values())
+
+
 def _reach(array: Array) -> float:
     return float(np.abs(array.astype(np.float64)).max(initial=0))
 

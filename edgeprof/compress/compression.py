@@ -1,4 +1,4 @@
-"""`compress` and `reference`: from a Keras model to artifacts, and to what they are compared with."""
+"""`compress` and `references`: from a Keras model to artifacts, and to what they are compared with."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from edgeprof.records import Artifact, Reference
 from edgeprof.targets import did_you_mean
 
 Progress = Callable[[str, float | None], None]
+_REFERENCE = "reference.npz"
 _IO = ("int8", "float")
 
 
@@ -84,32 +85,34 @@ def _same(failed: list[tuple[str, ModelError]]) -> bool:
     return len(failed) > 1 and failed[0][1].message == failed[-1][1].message
 
 
-def reference(request: CompressRequest, x: Array, x_sha256: str, progress: Progress) -> Reference:
-    """Return the float Keras model's outputs on samples `x`, `(n, …)`, whose hash is `x_sha256`.
+def references(request: CompressRequest, sets: Sequence[tuple[Array, str]], progress: Progress) -> list[Reference]:
+    """Return the float Keras model's outputs on each of several sets: samples `(n, …)` and their hash.
 
     Raises:
         UsageError: The `compress` extra is not installed.
-        ModelError: The model is at fault, or `x` does not fit it.
+        ModelError: The model is at fault, or samples do not fit it.
     """
     check_model(request.model)
     parent = content_sha256(request.model)
-    target = place("references", parent, x_sha256, request.trust_model)
-    if not (target / "reference.npz").is_file():
+    places = [place("references", parent, sha256, request.trust_model) for _, sha256 in sets]
+    missing = {target: x for target, (x, _) in zip(places, sets, strict=True) if not (target / _REFERENCE).is_file()}
+    if missing:
         require_extra()
-        with partial(target) as folder:
-            made = folder / "made"
-            made.mkdir()
-            np.save(folder / "x.npy", x)
-            job = Job(
-                "reference",
-                str(request.model.absolute()),
-                str(made),
-                trust_model=request.trust_model,
-                data=str(folder / "x.npy"),
-            )
-            run_child(WORKER, job, lambda line: progress(line.text, line.fraction))
-            move(made, target)
-    return Reference(target / "reference.npz", parent)
+        with partial(places[0]) as folder:
+            _run_floats(request, folder, list(missing.values()), progress)
+            for index, target in enumerate(missing):
+                move(folder / str(index), target)
+    return [Reference(target / _REFERENCE, parent) for target in places]
+
+
+def _run_floats(request: CompressRequest, folder: Path, samples: Sequence[Array], progress: Progress) -> None:
+    """Write the float model's outputs on each array of samples into a folder `0`, `1`, … of its own."""
+    for index, x in enumerate(samples):
+        (folder / str(index)).mkdir()
+        np.save(folder / f"{index}.npy", x)
+    model = str(request.model.absolute())
+    job = Job("reference", model, str(folder), trust_model=request.trust_model, data=len(samples))
+    run_child(WORKER, job, lambda line: progress(line.text, line.fraction))
 
 
 def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:

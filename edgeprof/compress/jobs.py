@@ -23,7 +23,7 @@ class Job:
         calibration_samples: As `CompressRequest`.
         io: As `CompressRequest`.
         trust_model: As `CompressRequest`.
-        data: For `reference`: a `.npy` of samples.
+        data: For `reference`: how many sets of samples there are, `0.npy` and so on in `folder`; outputs go to `0/`, …
         scan: For `sensitivity`: `what` is changed and at which `levels`.
     """
 
@@ -39,7 +39,7 @@ class Job:
     calibration_samples: int = 0
     io: str = "int8"
     trust_model: bool = False
-    data: str | None = None
+    data: int = 0
     scan: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Training data out of a `.npz` or a user's Python file: read, checked, split. No TensorFlow unless that file asks."""
 
-import hashlib
 import runpy
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof.analysis.numbers import Array
+from edgeprof.analysis.rows import row_hashes
 from edgeprof.errors import ModelError, UsageError
 
 Samples = tuple[Array, ...]
@@ -98,12 +98,20 @@ def load_training(path: Path, seed: int) -> TrainingFile:
     return TrainingFile(made.train, made.validation, module.get("loss"), tuple(module.get("metrics") or ()))
 
 
-def row_hashes(x: Samples) -> NDArray[np.uint64]:
-    """Return a hash for each sample; equal samples have equal ones, whatever their dtype."""
-    wide = [np.ascontiguousarray(array, np.float32).reshape(len(array), -1) for array in x]
-    rows = np.concatenate(wide, axis=1) if len(wide) > 1 else wide[0]
-    digests = b"".join(hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
-    return np.frombuffer(digests, np.uint64)
+def training_samples(path: Path) -> Samples | None:
+    """Return every sample in a `.npz` for training, train and validation; `None` of a Python file, which is not run.
+
+    Raises:
+        UsageError: As `check_training`.
+        ModelError: It is damaged.
+    """
+    check_training(path)
+    if path.suffix != ".npz":
+        return None
+    train, validation = _split_arrays(path, _arrays(path))
+    if validation is None:
+        return train.x
+    return tuple(np.concatenate(parts) for parts in zip(train.x, validation.x, strict=True))
 
 
 def _checked(path: Path, train: Labelled, validation: Labelled | None, seed: int) -> TrainingFile:

@@ -96,17 +96,18 @@ def run(job: Job, say: Say) -> None:
     say(Line("progress", f"loading {name}"))
     program = load_program(Path(job.model), trust=job.trust_model)
     if job.kind == "reference":
-        say(Line("progress", f"running {name} in floating point"))
-        _reference(program, job)
+        _references(program, job, say)
     else:
         _convert_all(program, job, say)
 
 
-def _reference(program: Program, job: Job) -> None:
-    x = np.load(str(job.data), allow_pickle=False)
-    outputs = run_program(program, [fitted(x, program.inputs[0], "the evaluation set")])
-    named = {f"out{i}": output.reshape(len(x), -1).astype(np.float32) for i, output in enumerate(outputs)}
-    np.savez(Path(job.folder) / "reference.npz", **named)  # type: ignore[arg-type] # as for golden vectors
+def _references(program: Program, job: Job, say: Say) -> None:
+    for index in range(job.data):
+        say(Line("progress", f"running {Path(job.model).name} in floating point", index / job.data))
+        x = np.load(Path(job.folder) / f"{index}.npy", allow_pickle=False)
+        outputs = run_program(program, [fitted(x, program.inputs[0], "the evaluation set")])
+        named = {f"out{i}": output.reshape(len(x), -1).astype(np.float32) for i, output in enumerate(outputs)}
+        np.savez(Path(job.folder) / str(index) / "reference.npz", **named)  # type: ignore[arg-type] # as for golden vectors
 
 
 def _convert_all(program: Program, job: Job, say: Say) -> None:

@@ -9,6 +9,7 @@ from edgeprof.accuracy import (
     Others,
     check_golden,
     decode_outputs,
+    doubts,
     encode_golden,
     encode_inputs,
     judge,
@@ -116,8 +117,11 @@ def evaluate(
     artifact = cell.run.artifact
     inputs = board.push_input(encode_inputs(artifact, evaluation.x), progress)
     raw = run_samples(board, cell.cell, inputs, evaluation.n, progress)
-    found = judge(artifact, evaluation, decode_outputs(artifact, raw, evaluation.n), others, metrics)
+    outputs = decode_outputs(artifact, raw, evaluation.n)
+    found = judge(artifact, evaluation, outputs, others, metrics)
     cell.run = replace(cell.run, evaluations=(*cell.run.evaluations, *found))
+    for code, text in doubts(found, outputs, others.floats):
+        cell.warn(code, text)
 
 
 _NOT_CHECKED = (

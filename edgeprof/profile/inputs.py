@@ -1,16 +1,17 @@
 """From files on the host to artifacts and data ready for boards: what has to be done before any board is touched."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgeprof.accuracy import EvalSet, check_fits, check_metric, load_eval, plan_tasks
-from edgeprof.compress import CompressRequest, check_ranges, compress_each, is_tflite, load_artifact, reference
+from edgeprof.accuracy import check_fits, load_reference, plan_tasks, try_functions, try_metrics
+from edgeprof.compress import CompressRequest, compress_each, is_tflite, load_artifact
+from edgeprof.compress import references as float_outputs
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.profile.data import data_warnings, load_sets
 from edgeprof.profile.outcome import Failure
 from edgeprof.profile.request import ProfileRequest
-from edgeprof.records import Artifact, Reference, Warning_
-from edgeprof.warnings_ import warning
+from edgeprof.records import Artifact, Reference
 
 Progress = Callable[[str, float | None], None]
 
@@ -22,12 +23,14 @@ class Inputs:
     Attributes:
         models: Model files.
         evaluations: Names and files of evaluation sets.
+        corruptions: How to spoil the first of them for further sets, as `--corrupt` has it.
         compression: What to make of models that are not `.tflite`; its `model` is replaced by each.
     """
 
     models: tuple[Path, ...]
     evaluations: tuple[tuple[str, Path], ...]
     compression: CompressRequest
+    corruptions: tuple[str, ...] = ()
 
 
 def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> ProfileRequest:
@@ -37,9 +40,9 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
         UsageError: Files and options do not go together.
         ModelError: A model cannot be loaded or converted, or data do not fit it.
     """
-    for metric in request.metrics:
-        check_metric(metric)
-    evaluations = tuple(load_eval(path, name) for name, path in inputs.evaluations)
+    try_metrics(request.metrics)
+    evaluations = load_sets(inputs.evaluations, inputs.corruptions)
+    warnings = data_warnings(inputs.compression, evaluations)
     artifacts: list[Artifact] = []
     references: list[tuple[tuple[str, str], Reference]] = []
     failures: list[Failure] = []
@@ -51,17 +54,20 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
             for artifact in made:
                 check_fits(artifact, evaluation)
                 plan_tasks(artifact, evaluation, request.metrics)
-            if not is_tflite(model):
-                wanted = replace(inputs.compression, model=model)
-                floats = reference(wanted, evaluation.x, evaluation.sha256, progress)
-                references.append(((_text(made[0].model), evaluation.name), floats))
+        if evaluations and not is_tflite(model):
+            wanted = replace(inputs.compression, model=model)
+            floats = float_outputs(wanted, [(one.x, one.sha256) for one in evaluations], progress)
+            named = [(_text(made[0].model), one.name) for one in evaluations]
+            references += zip(named, floats, strict=True)
+            for one, reference in zip(evaluations, floats, strict=True):
+                try_functions(made[0], one, load_reference(reference), request.metrics)
     return replace(
         request,
         artifacts=_distinct(artifacts),
         evaluations=evaluations,
         references=tuple(references),
         failures=tuple(failures),
-        warnings=_warnings(inputs, evaluations),
+        warnings=warnings,
     )
 
 
@@ -80,14 +86,6 @@ def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> tuple[list[Ar
 def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:
     named = [replace(artifact, model=_text(artifact.model)) for artifact in artifacts]
     return tuple({(a.sha256, a.model, a.recipe): a for a in named}.values())
-
-
-def _warnings(inputs: Inputs, evaluations: Sequence[EvalSet]) -> tuple[Warning_, ...]:
-    calibration = inputs.compression.calibration
-    if calibration is None or not evaluations or calibration.is_dir():
-        return ()
-    text = check_ranges(calibration, evaluations[0].x)
-    return () if text is None else (warning("calibration_range", text),)
 
 
 def _text(name: str) -> str:

@@ -254,6 +254,9 @@ def _like(run: RunResult, baselines: Sequence[Baseline]) -> Baseline | None:
 
 
 def _accuracy(empty: Verdict, run: RunResult) -> Evidence:
+    leaked = next((found.text for found in run.warnings if found.code == "leaked_eval_data"), None)
+    if leaked is not None:
+        return Evidence(replace(empty, verdict=FAIL, reason=leaked), None)
     evaluation = next(iter(run.evaluations), None)
     if evaluation is None:
         return Evidence(replace(empty, reason=dict(run.not_measured).get("top1_ratio", "not_reached")), None)

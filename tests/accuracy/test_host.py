@@ -16,7 +16,7 @@ from edgeprof.accuracy import (
 )
 from edgeprof.accuracy.tensors import join_samples
 from edgeprof.analysis import read_model
-from edgeprof.compress import CompressRequest, compress, load_artifact, reference
+from edgeprof.compress import CompressRequest, compress, load_artifact, references
 from edgeprof.stats.paired import loss
 
 pytestmark = pytest.mark.tensorflow
@@ -63,7 +63,8 @@ def resnet(data):
     request = CompressRequest(model, ("fp32", "int8"), data / "eval" / "cifar10_calib1000_train.npz")
     evaluation = load_eval(data / "eval" / "cifar10_test500_lossless.npz")
     fp32, int8 = compress(request, silent)
-    return fp32, int8, reference(request, evaluation.x, evaluation.sha256, silent)
+    (floats,) = references(request, [(evaluation.x, evaluation.sha256)], silent)
+    return fp32, int8, floats
 
 
 def test_resnet_8_in_fp32_is_as_right_as_its_keras_model(resnet, data):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edgeprof.accuracy import EvalSet, check_metric, plan_tasks
-from edgeprof.accuracy.tasks import CLASSES, MASKS, VALUES
+from edgeprof.accuracy import EvalSet, plan_tasks
+from edgeprof.accuracy.tasks import CLASSES, MASKS, VALUES, check_metric
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import TensorSpec
 from tests.accuracy.conftest import artifact

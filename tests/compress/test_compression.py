@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeprof.analysis import read_model
-from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, reference
+from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, references
 from edgeprof.compress.worker import _parity
 from edgeprof.errors import ModelError, UsageError
 from tests.compress.conftest import RECIPES, silent
@@ -292,24 +292,25 @@ def test_outputs_unlike_the_keras_models_are_a_warning(artifacts):
     assert "signal to error 21 dB, expected 40" in other[0][1]
 
 
-def test_the_reference_is_the_float_models_own_outputs(artifacts, example):
+def test_references_are_the_float_models_own_outputs_set_by_set(artifacts, example):
     x = np.load(example / "calibration.npz")["x"][:4]
     request = CompressRequest(example / "fashion_cnn.keras")
 
-    found = reference(request, x, "0" * 64, silent)
+    first, second = references(request, [(x, "0" * 64), (x[2:], "3" * 64)], silent)
 
-    with np.load(artifacts["fp32"].golden) as golden:
-        np.testing.assert_allclose(np.load(found.outputs), golden["out0"][:, 0], atol=1e-5)
-    assert found.sha256 == artifacts["fp32"].parent_sha256
+    with np.load(artifacts["fp32"].golden) as golden, np.load(first.outputs) as whole, np.load(second.outputs) as part:
+        np.testing.assert_allclose(whole["out0"], golden["out0"][:, 0], atol=1e-5)
+        np.testing.assert_allclose(part["out0"], whole["out0"][2:], atol=1e-6)
+    assert first.sha256 == artifacts["fp32"].parent_sha256
 
 
-def test_the_reference_is_computed_once(example):
+def test_a_reference_is_computed_once(example):
     x = np.zeros((3, 28, 28, 1), np.float32)
     request = CompressRequest(example / "fashion_cnn.keras")
-    first = reference(request, x, "1" * 64, silent)
+    first = references(request, [(x, "1" * 64)], silent)
     heard = []
 
-    again = reference(request, x, "1" * 64, lambda *said: heard.append(said))
+    again = references(request, [(x, "1" * 64)], lambda *said: heard.append(said))
 
     assert again == first
     assert heard == []
@@ -317,7 +318,7 @@ def test_the_reference_is_computed_once(example):
 
 def test_a_reference_on_samples_of_another_shape_is_refused(example):
     with pytest.raises(ModelError, match=r"the evaluation set does not fit .*got \(3, 5\)"):
-        reference(CompressRequest(example / "fashion_cnn.keras"), np.zeros((3, 5)), "2" * 64, silent)
+        references(CompressRequest(example / "fashion_cnn.keras"), [(np.zeros((3, 5)), "2" * 64)], silent)
 
 
 def test_an_interrupt_ends_the_child_and_leaves_no_half_artifact(example, tmp_path):

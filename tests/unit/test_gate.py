@@ -35,6 +35,7 @@ from edgeprof.validate.figures import BY_KEY
 from edgeprof.validate.gate import final
 from edgeprof.validate.release import Check, Released
 from edgeprof.validate.verdicts import Verdict, gather_evidence, judge
+from edgeprof.warnings_ import warning
 from tests.unit.evaluations import EVALUATED, evaluation, hits
 from tests.unit.test_compare import launches
 from tests.unit.test_energy import trace
@@ -506,6 +507,16 @@ def test_a_drop_is_held_by_the_samples_that_only_one_of_the_two_has_right():
     assert drop.leaning() == "more"
     assert 0.05 < drop.risk() < 0.5
     assert Drop(Discordant(0, 0, 2000), 1.0).risk() < 1e-4
+
+
+@pytest.mark.parametrize("key", ["top1", "drop"])
+def test_accuracy_on_samples_that_the_model_has_seen_fails_whatever_it_is(key):
+    seen = warning("leaked_eval_data", "3 of 500 samples of `eval` are in the training data too")
+
+    found = one(key, 0.0001, run(warnings=(seen,)))
+
+    assert (found.verdict, found.value, found.reason) == (FAIL, None, seen.text)
+    assert one("latency", 1.1e6, run(warnings=(seen,))).verdict == PASS
 
 
 def test_what_stands_exactly_at_its_limit_keeps_it():

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edgeprof.compress.training_files import check_training, load_training, row_hashes
+from edgeprof.analysis.rows import row_hashes
+from edgeprof.compress.training_files import check_training, load_training
 from edgeprof.errors import ModelError, UsageError
 
 RANDOM = np.random.default_rng(1)

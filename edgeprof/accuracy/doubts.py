@@ -1,0 +1,58 @@
+"""What must be said loudly of a result: it lost too much, or its outputs say nothing."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from edgeprof import units
+from edgeprof.accuracy.judging import Outputs
+from edgeprof.scores import Evaluation, Score
+from edgeprof.stats.accuracy import in_points, loss_name
+from edgeprof.stats.packed import unpack
+from edgeprof.stats.paired import loss
+
+# A loss of more than a point is what releases forbid most often; of an error that has no scale, a tenth of itself.
+LOSSY_POINTS = 1.0
+_LOSSY_RATIO = 0.1
+
+
+def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs | None) -> Iterator[tuple[str, str]]:
+    """Yield pairs of warning code and text about one set's evaluations.
+
+    Args:
+        evaluations: One an output.
+        outputs: What the device gave, each `(n, elements)`, in the evaluations' order.
+        floats: The float model's, or `None`.
+    """
+    for index, evaluation in enumerate(evaluations):
+        if evaluation.scores:
+            yield from _lossy(evaluation, evaluation.scores[0])
+        if len(outputs[index]) > 1 and np.ptp(outputs[index], axis=0).max() == 0:
+            text = f"the outputs are the same for all {evaluation.n_samples} samples of `{evaluation.title}`"
+            alike = floats is not None and all(np.ptp(part, axis=0).max() == 0 for part in floats)
+            cause = "the float model's too: is it trained, is its input scaled?" if alike else "it has lost its input"
+            yield "constant_outputs", f"{text}; {cause}"
+        elif _collapsed(evaluation):
+            yield "constant_outputs", f"every sample of `{evaluation.title}` is taken for one and the same class"
+
+
+def _lossy(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:
+    lost = loss(score)
+    if lost is None or score.float_point is None:
+        return
+    worse, name = in_points(score, lost.worse), loss_name(score)
+    most = LOSSY_POINTS if name.endswith("_points") else _LOSSY_RATIO * abs(score.float_point)
+    if worse.point <= most:
+        return
+    limit = units.quantity(name, most).lstrip("+")
+    ends = f"{units.quantity(name, worse.low)} … {units.quantity(name, worse.high)}"
+    sure = f"surely more than {limit}" if worse.low > most else f"perhaps no more than {limit}"
+    text = f"on `{evaluation.title}` it is worse than the float model by {units.quantity(name, worse.point)}"
+    yield "lossy_result", f"{text} ({ends}, 95 %), {sure}"
+
+
+def _collapsed(evaluation: Evaluation) -> bool:
+    """Return whether one class is all that a classifier says, of labels of several."""
+    if evaluation.labels is None or evaluation.predicted is None:
+        return False
+    return len(set(unpack(evaluation.predicted).tolist())) == 1 and len(set(unpack(evaluation.labels).tolist())) > 1

@@ -13,18 +13,24 @@ A recipe is a sequence of steps, then a conversion. Where to look:
 from edgeprof.compress.artifacts import load_artifact
 from edgeprof.compress.calibration import calibration_samples, check_ranges
 from edgeprof.compress.compression import compress, compress_each, references
+from edgeprof.compress.host import host_outputs
 from edgeprof.compress.inspection import is_tflite
+from edgeprof.compress.layers import MOST_SAMPLES, LayerError, layer_errors
 from edgeprof.compress.recipes import recipe_names
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import training_samples
 
 __all__ = [
+    "MOST_SAMPLES",
     "CompressRequest",
+    "LayerError",
     "calibration_samples",
     "check_ranges",
     "compress",
     "compress_each",
+    "host_outputs",
     "is_tflite",
+    "layer_errors",
     "load_artifact",
     "recipe_names",
     "references",

@@ -13,7 +13,7 @@ from edgeprof.compress.jobs import Job, Line, parse_line
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.resources import cache_dir
 
-WORKER, GOLDEN = "edgeprof.compress.worker", "edgeprof.compress.golden"
+WORKER, GOLDEN, LAYERS = "edgeprof.compress.worker", "edgeprof.compress.golden", "edgeprof.compress.layers"
 _EXTRA = ("tensorflow", "keras", "tf_keras", "ai_edge_litert")
 _ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"}
 _CRASHED = {

@@ -1,6 +1,7 @@
 """Golden vectors: a few inputs, and what the host's runtime makes of them. Child only.
 
-`python -m edgeprof.compress.golden JOB` makes them for a `.tflite` as it is, without TensorFlow.
+`python -m edgeprof.compress.golden JOB` makes them for a `.tflite` as it is, or its outputs on given samples; without
+TensorFlow.
 """
 
 import sys
@@ -63,7 +64,7 @@ def run_tflite(model: Path, found: ModelFile, tensors: Sequence[Array]) -> list[
     Raises:
         ModelError: The runtime refuses the model.
     """
-    interpreter = _open(model, found)
+    interpreter = open_interpreter(model, found)
     places = [detail["index"] for detail in interpreter.get_input_details()]
     results = [detail["index"] for detail in interpreter.get_output_details()]
     rows = []
@@ -76,11 +77,19 @@ def run_tflite(model: Path, found: ModelFile, tensors: Sequence[Array]) -> list[
     return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
-def _open(model: Path, found: ModelFile) -> Any:  # noqa: ANN401 - LiteRT has no types
-    from ai_edge_litert.interpreter import Interpreter
+def open_interpreter(model: Path, found: ModelFile, *, keep_all: bool = False) -> Any:  # noqa: ANN401 - LiteRT has no types
+    """Return LiteRT's interpreter with its tensors allocated; with `keep_all` every operator's output can be read.
+
+    Raises:
+        ModelError: It refuses the model.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
-        interpreter = Interpreter(model_path=str(model), num_threads=1)
+        # A delegate fuses operators and keeps what lies between to itself.
+        plain = {"experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
+        kept = {"experimental_preserve_all_tensors": True, **plain} if keep_all else {}
+        interpreter = Interpreter(model_path=str(model), num_threads=1, **kept)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as exc:
         raise _refused(model, found, str(exc)) from exc
@@ -110,6 +119,11 @@ def _random(random: np.random.Generator, spec: TensorSpec, top: float) -> Array:
 
 
 def _main(job: Job, say: Say) -> None:
+    if job.kind == "outputs":
+        path, folder = Path(job.model), Path(job.folder)
+        outputs = run_tflite(path, read_model(path), [np.load(folder / "x.npy", allow_pickle=False)])
+        np.savez(folder / "outputs.npz", **{f"out{i}": array for i, array in enumerate(outputs)})  # type: ignore[arg-type]
+        return
     write_golden(Path(job.model), None, Path(job.folder) / "golden.npz")
     say(Line("made", "as-is"))
 

@@ -11,7 +11,7 @@ class Job:
     """What a child has to do; paths are strings, for they travel as JSON.
 
     Attributes:
-        kind: `convert`, `reference`, `golden` or `sensitivity`.
+        kind: `convert`, `reference`, `golden`, `outputs`, `layers` or `sensitivity`.
         model: The model file or folder.
         folder: Where results go; for `convert`, a folder a recipe.
         recipes: Recipes to make, as `Recipe.fields` has them.
@@ -25,6 +25,7 @@ class Job:
         trust_model: As `CompressRequest`.
         data: For `reference`: how many sets of samples there are, `0.npy` and so on in `folder`; outputs go to `0/`, …
         scan: For `sensitivity`: `what` is changed and at which `levels`.
+        other: For `layers`: the model that `model` is held against.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Job:
     trust_model: bool = False
     data: int = 0
     scan: dict[str, Any] | None = None
+    other: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the job for the child."""

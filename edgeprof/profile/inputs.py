@@ -1,11 +1,14 @@
 """From files on the host to artifacts and data ready for boards: what has to be done before any board is touched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgeprof.accuracy import check_fits, load_reference, plan_tasks, try_functions, try_metrics
-from edgeprof.compress import CompressRequest, compress_each, is_tflite, load_artifact
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprof.accuracy import EvalSet, check_fits, load_reference, plan_tasks, try_functions, try_metrics
+from edgeprof.compress import CompressRequest, compress_each, host_outputs, is_tflite, load_artifact
 from edgeprof.compress import references as float_outputs
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.profile.data import data_warnings, load_sets
@@ -66,6 +69,7 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
         artifacts=_distinct(artifacts),
         evaluations=evaluations,
         references=tuple(references),
+        host=_on_this_machine(artifacts, evaluations),
         failures=tuple(failures),
         warnings=warnings,
     )
@@ -81,6 +85,16 @@ def _artifacts(model: Path, inputs: Inputs, progress: Progress) -> tuple[list[Ar
             "give the Keras model for other recipes, or leave `--recipe` out to measure the file as it is",
         )
     return [load_artifact(model)], []
+
+
+def _on_this_machine(
+    artifacts: Sequence[Artifact], evaluations: Sequence[EvalSet]
+) -> tuple[tuple[str, tuple[NDArray[np.float32], ...]], ...]:
+    if not evaluations:
+        return ()
+    first = evaluations[0]
+    made = ((artifact.sha256, host_outputs(artifact, first.x, first.sha256)) for artifact in artifacts)
+    return tuple((sha256, outputs) for sha256, outputs in made if outputs is not None)
 
 
 def _distinct(artifacts: list[Artifact]) -> tuple[Artifact, ...]:

@@ -4,7 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from edgeprof.accuracy import EvalSet
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprof.accuracy import EvalSet, Others, load_reference
 from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
 from edgeprof.power.source import PowerSource
@@ -34,6 +37,7 @@ class ProfileRequest:
         evaluations: Samples, with labels or without, all run on the device; the first set is the headline's.
         metrics: What accuracy is measured in, the headline first; none for what goes with the labels.
         references: The float model's outputs, by the names of model and set.
+        host: What this machine makes of the first samples of the first set, by an artifact's hash.
         setup: How to get boards ready.
         warnings: What is known to be doubtful before anything ran.
         failures: What could not be made on the host.
@@ -58,6 +62,7 @@ class ProfileRequest:
     evaluations: tuple[EvalSet, ...] = ()
     metrics: tuple[str, ...] = ()
     references: tuple[tuple[tuple[str, str], Reference], ...] = ()
+    host: tuple[tuple[str, tuple[NDArray[np.float32], ...]], ...] = ()
     setup: SetupOptions = field(default_factory=SetupOptions)
     warnings: tuple[Warning_, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -78,6 +83,11 @@ class ProfileRequest:
         plans = [replace(self.plan, threads=t, cpus=c) for t in self.threads for c in self.cpus]
         cells = tuple((artifact, plan) for plan in plans for artifact in self.artifacts)
         return cells * 2 if self.control else cells
+
+    def others(self, artifact: Artifact, evaluation: EvalSet) -> Others:
+        """Return what a device's outputs on a set are compared with."""
+        host = dict(self.host).get(artifact.sha256) if evaluation is self.evaluations[0] else None
+        return Others(load_reference(self.reference(artifact, evaluation)), host)
 
     def reference(self, artifact: Artifact, evaluation: EvalSet) -> Reference | None:
         """Return the float model's outputs on a set, or `None` where the model was given as `.tflite`."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TypeVar
 
-from edgeprof.accuracy import Others, load_reference
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError, UsageError
@@ -305,8 +304,7 @@ class Session:
         for evaluation in request.evaluations:
             what = f"{cell.title()}: accuracy" + (f" on {evaluation.name}" if len(request.evaluations) > 1 else "")
             told = lambda done, total, what=what: self._watch.progress(self._device.name, what, done, total)  # noqa: E731
-            others = Others(load_reference(request.reference(artifact, evaluation)))
-            evaluate(board, cell, evaluation, others, request.metrics, told)
+            evaluate(board, cell, evaluation, request.others(artifact, evaluation), request.metrics, told)
         self._store.save_run(cell.run)
 
     def _finish(self, board: Board, before: BoardFacts) -> None:

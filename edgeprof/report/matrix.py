@@ -8,13 +8,25 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgeprof import units
-from edgeprof.compare import Cell, EnergyChange, Matrix, Ranked, fronts, relate_energy
+from edgeprof.compare import (
+    AccuracyChange,
+    Cell,
+    EnergyChange,
+    Matrix,
+    Ranked,
+    accuracy_changes,
+    fronts,
+    relate_energy,
+)
 from edgeprof.metrics import estimates
 from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
+from edgeprof.report.accuracy import accuracy_heading, headline_texts, ranged
 from edgeprof.report.document import comparison_item, document, metric_items
 from edgeprof.report.summary import figure, print_warnings, verdict_words
 from edgeprof.report.text import console, plain, table, write
+from edgeprof.report.words import metric_words
+from edgeprof.stats.accuracy import in_points, loss_name
 
 _LONGEST = 48
 _HOW = {"in_turns": "in turns", "separate": "separate runs"}
@@ -22,8 +34,8 @@ _SEPARATE = (
     "separate runs: the interval comes from the launches of two sessions; what differed between the sessions, such as "
     "heat and load, is not in it: `edgeprof ab` measures a pair in turns"
 )
-_COLUMNS = (("energy_per_inference_uj", "mean"), ("peak_rss_bytes", "median"), ("top1_ratio", "share"))
-_HEADINGS = ("energy", "peak RSS", "top-1")
+_COLUMNS = (("energy_per_inference_uj", "mean"), ("peak_rss_bytes", "median"))
+_HEADINGS = ("energy ↓", "peak RSS ↓")
 
 
 def print_matrix(matrix: Matrix, *, as_json: bool) -> None:
@@ -34,7 +46,7 @@ def print_matrix(matrix: Matrix, *, as_json: bool) -> None:
         return
     out = console()
     out.print(_table(matrix))
-    for line in (*_notes(matrix), *_refusals(matrix), *_changes(matrix)):
+    for line in (*_notes(matrix), *_refusals(matrix), *_changes(matrix), *_accuracies(matrix)):
         out.print(plain(line))
     for device in dict.fromkeys(one.run.device for one in ranked):
         beside = [one for one in ranked if one.run.device == device]
@@ -152,6 +164,23 @@ def _changes(matrix: Matrix) -> list[str]:
     return [f"changed with it: {', '.join(names)}: {text}" for text, names in lines.items()]
 
 
+def _accuracies(matrix: Matrix) -> list[str]:
+    """Return how much worse each run is than its base, set by set, or why that is not known."""
+    lines = []
+    for cell in matrix.cells:
+        for change in _changes_of(cell):
+            about = f"{_name(cell, matrix)} on `{change.data}`"
+            if change.loss is None or change.base is None:
+                lines.append(f"{about}: accuracy not compared: {change.refused}")
+                continue
+            worse = ranged(loss_name(change.base), in_points(change.base, change.loss.worse))
+            p_value = change.loss.p_value
+            test = "" if p_value is None else f"; McNemar p {units.three_digits(p_value)}"
+            words = metric_words(change.base.name)
+            lines.append(f"{about}: {words} worse by {worse} than the base's, paired, 95 %{test}")
+    return lines
+
+
 def _name(cell: Cell, matrix: Matrix) -> str:
     runs = [other.run for other in matrix.cells]
     several = len({run.device for run in runs}) > 1
@@ -163,13 +192,16 @@ def _front(ranked: Sequence[Ranked], matrix: Matrix) -> Table:
     found = [{(e.name, e.statistic): e for e in estimates(one.run)} for one in ranked]
     shown = [i for i, key in enumerate(_COLUMNS) if any(_known(by_name, key) for by_name in found)]
     metric = "instructions" if ranked[0].run.plan.metric == "guest_instructions" else "latency"
-    headings = ("size", metric, *(_HEADINGS[i] for i in shown))
+    quality = [headline_texts(one.run)[0] or "not measured" for one in ranked]
+    judged = (accuracy_heading([one.run for one in ranked]),) if set(quality) != {"not measured"} else ()
+    headings = ("size ↓", f"{metric} ↓", *(_HEADINGS[i] for i in shown), *judged)
     made = table("run", *headings, "", right=headings)
-    for one, by_name in zip(ranked, found, strict=True):
+    for one, by_name, accuracy in zip(ranked, found, quality, strict=True):
         values = [figure(by_name[_COLUMNS[i]]) if _known(by_name, _COLUMNS[i]) else "not measured" for i in shown]
         names = ", ".join(row_name(other, runs) for other in one.dominated_by)
         verdict = f"dominated by {names}" if names else "◀ on the front"
         size = units.size(one.run.artifact.size_bytes)
+        values += [accuracy] if judged else []
         texts = (row_name(one.run, runs), size, figure(estimates(one.run)[0]), *values, verdict)
         made.add_row(*(plain(text) for text in texts))
     return made
@@ -181,6 +213,24 @@ def _known(by_name: Mapping[tuple[str, str], Estimate], key: tuple[str, str]) ->
 
 def _short(text: str) -> str:
     return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST]}…"
+
+
+def _changes_of(cell: Cell) -> tuple[AccuracyChange, ...]:
+    return () if cell.base is None or cell.base is cell.run else accuracy_changes(cell.base, cell.run)
+
+
+def _change_item(change: AccuracyChange) -> dict[str, object]:
+    score, found = change.base, change.loss
+    worse = None if score is None or found is None else in_points(score, found.worse)
+    return {
+        "data": change.data,
+        "name": score and score.name,
+        "better": score and score.better,
+        "loss_name": score and loss_name(score),
+        "loss": worse and {"point": worse.point, "low": worse.low, "high": worse.high},
+        "mcnemar_p": found and found.p_value,
+        "refused": change.refused,
+    }
 
 
 def _item(cell: Cell, ranked: Ranked | None) -> dict[str, object]:
@@ -196,6 +246,7 @@ def _item(cell: Cell, ranked: Ranked | None) -> dict[str, object]:
         "refused": list(cell.refused),
         "energy": _energy_item(cell),
         "metrics": metric_items(cell.run),
+        "accuracy": [_change_item(change) for change in _changes_of(cell)],
         "ranked_by": list(ranked.figures) if ranked else [],
         "dominated_by": [other.run_id for other in ranked.dominated_by] if ranked else [],
     }

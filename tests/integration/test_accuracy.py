@@ -40,6 +40,9 @@ def test_a_project_names_sets_corruptions_and_metrics(cli, model):
     assert noise["worse_than_first_set"]["low"] > 0
     assert noise["worse_by_compression"]["low"] < noise["worse_by_compression"]["high"]
     assert sum(map(sum, clean["confusion"])) == 200
+    host = next(one for one in clean["agreements"] if one["against"] == "host")
+    assert (host["n_samples"], host["n_agreed"]) == (100, 100)
+    assert (noise["agreements"][0]["against"], len(noise["agreements"])) == ("float_model", 1)
     shown = cli("run", "show", document["items"][0]["run_id"])
     assert "clean: the classes least often right" in shown.out
 

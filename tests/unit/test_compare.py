@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from edgeprof.compare import fronts, relate
+from edgeprof.compare import accuracy_changes, fronts, relate
 from edgeprof.errors import UsageError
 from edgeprof.records import Accuracy, RawLaunch, StartUp
 from edgeprof.report.document import schema
@@ -230,8 +230,37 @@ def test_runs_that_took_turns_are_told_apart_launch_by_launch():
     assert [len(found.dominated_by) for found in fronts([replace(fast, group=None), slow])] == [0, 0]
 
 
+def test_accuracies_on_the_same_samples_are_compared_by_pairs(capsys):
+    base = run("a", evaluations=(evaluation(hits(450, 500)),))
+    other = run("b", recipe="fp32", evaluations=(evaluation(hits(440, 500, 3)),))
+
+    (change,) = accuracy_changes(base, other)
+    print_matrix(relate([base, other]), as_json=False)
+
+    assert change.loss.worse.point == pytest.approx(0.02)
+    assert "on `eval`: top-1 accuracy worse by +2.0 pp (" in capsys.readouterr().out
+
+
+def test_accuracies_on_other_samples_or_in_another_metric_are_not_compared():
+    base = run("a", evaluations=(evaluation(hits(450, 500)),))
+    elsewhere = replace(evaluation(hits(440, 500)), sha256="ef" * 32)
+    f1 = replace(elsewhere, sha256=base.evaluations[0].sha256, scores=(replace(elsewhere.scores[0], name="f1_ratio"),))
+
+    found = [accuracy_changes(base, run("b", evaluations=(one,)))[0].refused for one in (elsewhere, f1)]
+
+    assert found == ["the base was not run on these samples", "the two were judged by other metrics"]
+    assert accuracy_changes(run("c"), base) == ()
+
+
 def test_the_document_is_valid_by_the_shipped_schema():
-    matrix = relate([run("a"), run("b", 5e5, "fp32"), run("c", recipe="fp32", plan=replace(RUN.plan, threads=4))])
+    night = replace(evaluation(hits(9, 10), data="night", pairing="cd" * 32), sha256="cd" * 32)
+    judged = (evaluation(hits(450, 500)), night)
+    runs = [
+        run("a", evaluations=judged),
+        run("b", 5e5, "fp32", evaluations=(judged[0], replace(judged[1], sha256="ef" * 32))),
+        run("c", recipe="fp32", plan=replace(RUN.plan, threads=4)),
+    ]
+    matrix = relate(runs)
 
     document = json.loads(matrix_document(matrix, fronts([cell.run for cell in matrix.cells])))
 

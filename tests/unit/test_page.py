@@ -18,7 +18,10 @@ from edgeprof.report.html import page
 from edgeprof.report.html.embedded import embedded
 from edgeprof.report.html.svg import Scale
 from edgeprof.report.html.timeline import launch_panels
+from edgeprof.scores import Agreement
+from edgeprof.stats.packed import pack, unpack
 from edgeprof.warnings_ import warning
+from tests.unit.evaluations import evaluation, hits
 from tests.unit.test_energy import edited, trace
 from tests.unit.test_reports import COUNTED, LAUNCHES, OP_PROFILE, RUN
 from tests.unit.test_roofline import CONV, FACTS, PEAKS
@@ -64,6 +67,65 @@ def test_twenty_runs_of_many_samples_and_operators_stay_below_half_a_megabyte():
     assert "of the samples themselves none" in text
 
 
+def sets(count=4, n=1000, classes=10, seed=1):
+    """Return evaluations of a classifier that is right nine times in ten, on a clean set and on spoilt ones."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, n)
+    found = []
+    for index in range(count):
+        said, floats = (np.where(random.random(n) < 0.9 - 0.1 * index, labels, 1) for _ in range(2))
+        made = evaluation((said == labels).astype(int), (floats == labels).astype(int), data=f"set{index}")
+        outcomes = {"labels": pack(labels), "predicted": pack(said), "float_predicted": pack(floats)}
+        found.append(replace(made, sha256=f"{index:064x}", n_classes=classes, **outcomes))
+    return tuple(found)
+
+
+def test_twenty_runs_with_sets_of_samples_stay_below_half_a_megabyte():
+    runs = [
+        replace(RUN, run_id=f"{n:08x}", launches=tuple(launches(8, 500, n)), evaluations=sets(seed=n))
+        for n in range(20)
+    ]
+
+    text = page(runs)
+
+    assert len(text.encode()) < 500_000
+    item = unpacked(re.search(r"base64,([^\"]+)", text)[1])["items"][0]
+    assert "predicted" not in item["evaluations"][0]
+    assert item["evaluations"][0]["confusion"] is not None
+
+
+def test_accuracy_stands_there_set_by_set_with_where_classes_were_taken_for_others():
+    run = replace(RUN, evaluations=sets(), warnings=(warning("leaked_eval_data", "seen before"),))
+
+    text = page([run])
+
+    assert text.count("<h4>Confusion on set") == 3
+    assert "<h4>Confusion on set0</h4>" in text
+    assert "<h4>Confusion on set3</h4>" in text
+    assert "⚠ leaked_eval_data" in text
+    assert "Tango" in text
+    labels, said = unpack(run.evaluations[0].labels), unpack(run.evaluations[0].predicted)
+    assert f">{((labels == 4) & (said == 4)).sum()}<" in text.replace("\n", "")
+
+
+def test_of_many_classes_the_most_frequent_confusions_are_named():
+    text = page([replace(RUN, evaluations=sets(count=1, classes=30))])
+
+    assert "Most often: " in text
+    assert " taken for 1: " in text
+
+
+def test_agreement_alone_has_a_sentence_and_no_table():
+    one = Agreement("float_model", 300, 299, 0.05, 0.001, 36.7, 0.01)
+
+    text = page(
+        [replace(RUN, accuracy=None, evaluations=(replace(evaluation(hits(1, 2)), scores=(), agreements=(one,)),))]
+    )
+
+    assert "agreement with the float model on 300 samples: 99.7 % the same highest output" in text
+    assert "McNemar" not in text
+
+
 def test_power_is_drawn_over_time_with_what_was_read_and_what_reading_cost():
     lost = edited(lambda readings, time_s: np.where((time_s > 1) & (time_s < 2), None, readings))
 
@@ -71,7 +133,7 @@ def test_power_is_drawn_over_time_with_what_was_read_and_what_reading_cost():
 
     assert text.count("<title>running</title>") == 2
     assert "VDD_IN (ina3221), all that the board takes; 50.0 readings a second," in text
-    assert '<th class="number">energy / inference</th>' in text
+    assert '<th class="number">energy / inference ↓</th>' in text
     assert "<td>energy per inference</td>" in text
 
 

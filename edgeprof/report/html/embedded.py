@@ -10,6 +10,7 @@ from edgeprof.records import RunResult
 from edgeprof.report.document import document, run_item
 
 _LIMITS = (None, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 0)
+_OUTCOMES = ("labels", "predicted", "float_predicted", "kind", "values", "float_values")
 _SERIES = ("latency_ns", "warmup_ns", "guest_instructions", "warmup_guest_instructions", "runs", "time_ns", "readings")
 
 
@@ -46,6 +47,7 @@ def _thinned(item: dict[str, Any], limit: int) -> dict[str, Any]:
     thin["ops"] = [_thin(op, limit) for op in item["ops"]]
     thin["op_profile"] = _thin(item["op_profile"], limit)
     thin["power"] = _thin(item["power"], limit)
+    thin["evaluations"] = [_without_samples(evaluation) for evaluation in item["evaluations"]]
     return thin
 
 
@@ -53,6 +55,13 @@ def _thin(record: dict[str, Any] | None, limit: int) -> dict[str, Any] | None:
     return record and {
         key: _spaced(part, limit) if key in _SERIES and isinstance(part, list) else part for key, part in record.items()
     }
+
+
+def _without_samples(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return an evaluation without the outcome of each sample, as documents without samples have it."""
+    bare = {key: part for key, part in evaluation.items() if key not in _OUTCOMES}
+    scores = [{key: part for key, part in score.items() if key not in _OUTCOMES} for score in evaluation["scores"]]
+    return {**bare, "scores": scores}
 
 
 def _spaced(values: list[float], limit: int) -> list[float]:

@@ -16,7 +16,7 @@ from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.power import METRICS as POWER_METRICS
 from edgeprof.records import CLOCK_INSTRUCTIONS, PowerTrace, RunResult
-from edgeprof.report.html import views
+from edgeprof.report.html import accuracy, views
 from edgeprof.report.html.bars import stacked
 from edgeprof.report.html.distribution import beyond, every_launch, overview
 from edgeprof.report.html.embedded import embedded
@@ -34,6 +34,8 @@ _LEAST_DATA = 40_000
 # Rows of all tables of operators together.
 _OP_ROWS = 120
 _MANY_RUNS = 20
+# Confusion matrices of a run, and of all runs together.
+_MATRICES, _ALL_MATRICES = 3, 24
 # With more launches than this on a page their histograms are coarser.
 _MANY_LAUNCHES = 200
 _STAGES = ("process_start_ns", "runtime_load_ns", "model_load_ns", "allocate_ns", "first_inference_ns")
@@ -61,6 +63,7 @@ class Section:
     not_measured: list[tuple[str, str]]
     figures: tuple[Figure, ...]
     ops: views.Ops
+    sets: accuracy.Sets
 
 
 def write_page(runs: Sequence[RunResult], output: Path) -> None:
@@ -142,9 +145,10 @@ def _overviews(named: list[tuple[str, RunResult]]) -> list[Figure]:
 
 def _section(title: str, run: RunResult, runs: Sequence[RunResult]) -> Section:
     shown, missing = views.metrics(run)
-    most = _OP_ROWS // min(len(runs), _MANY_RUNS)
+    about = (views.conditions(run), views.facts(run), shown, missing, _figures(run, runs))
+    operators = views.ops(run, _OP_ROWS // min(len(runs), _MANY_RUNS))
     return Section(
-        title, run, views.conditions(run), views.facts(run), shown, missing, _figures(run, runs), views.ops(run, most)
+        title, run, *about, operators, accuracy.sets(run, max(1, min(_MATRICES, _ALL_MATRICES // len(runs))))
     )
 
 

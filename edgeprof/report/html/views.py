@@ -99,8 +99,14 @@ _COLUMNS = (
     ("energy_per_inference_uj", "mean", "energy / inference"),
     ("power_mw", "mean", "power"),
     ("top1_ratio", "share", "top-1"),
+    ("mae", "mean", "mean absolute error"),
+    ("iou_ratio", "macro", "IoU"),
     ("drop_points", "difference", "drop"),
+    ("mae_loss", "difference", "worse by"),
+    ("iou_drop_points", "difference", "drop of IoU"),
+    ("float_model_agreement_ratio", "share", "agreement with the float model"),
 )
+_ARROWS = {"higher": " ↑", "lower": " ↓"}
 
 
 def name(run: RunResult, runs: Sequence[RunResult]) -> str:
@@ -197,7 +203,8 @@ def summary(runs: Sequence[RunResult]) -> tuple[list[str], list[list[Value]]]:
         row = [Value(units.size(run.artifact.size_bytes), run.artifact.size_bytes)]
         row += [_cell(by_name.get((metric, statistic)), run) for metric, statistic, _ in wanted]
         rows.append(row)
-    return ["size", *(heading for _, _, heading in wanted)], rows
+    better = {key: estimate.better for by_name in found for key, estimate in by_name.items()}
+    return ["size ↓", *(f"{heading}{_ARROWS.get(better[key[0], key[1]] or '', '')}" for *key, heading in wanted)], rows
 
 
 def ops(run: RunResult, most: int) -> Ops:

@@ -54,6 +54,7 @@ class Artifact:
         steps: A line for each change of the model before it was converted: its kind and settings.
         seed: Of everything random in those steps; `None` without any.
         train_sha256: The hash of the training data's file, or `None`.
+        float_bytes: What the model takes as a plain float `.tflite`, or `None` where that is not known.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Artifact:
     steps: tuple[str, ...] = ()
     seed: int | None = None
     train_sha256: str | None = None
+    float_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

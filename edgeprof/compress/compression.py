@@ -23,12 +23,22 @@ from edgeprof.targets import did_you_mean
 Progress = Callable[[str, float | None], None]
 _REFERENCE = "reference.npz"
 _IO = ("int8", "float")
+_FLOAT = Recipe("fp32")
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     recipe: Recipe
     place: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What one child has said: recipes begun, errors by recipe; and whom to tell of its progress."""
+
+    began: list[str]
+    failed: dict[str, ModelError]
+    progress: Progress
 
 
 def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
@@ -39,19 +49,14 @@ def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
         progress: Told what goes on and how far it is, 0 to 1, or `None` where nobody knows.
 
     Raises:
-        UsageError: A recipe is unknown, calibration data are missing, or the `compress` extra is not installed.
+        UsageError: A recipe is unknown, calibration or training data are missing, or the `compress` extra is not
+            installed.
         ModelError: The model or its data are at fault, or the converter failed.
     """
-    recipes = find_recipes(request.recipes)
-    _check(request, recipes)
-    parent = content_sha256(request.model)
-    places = {recipe.name: _place(request, parent, recipe) for recipe in recipes}
-    missing = [recipe for recipe in recipes if load_cached(places[recipe.name]) is None]
-    if missing:
-        _convert(request, parent, [_Wanted(recipe, places[recipe.name]) for recipe in missing], progress)
-    # What is the same file under another name was converted under that one.
-    made = [replace(_cached(places[recipe.name]), model=_stem(request.model)) for recipe in recipes]
-    return [copy_out(artifact, request.out) for artifact in made] if request.out else made
+    made, failed = compress_each(request, progress)
+    if failed:
+        raise failed[0][1]
+    return made
 
 
 def compress_each(request: CompressRequest, progress: Progress) -> tuple[list[Artifact], list[tuple[str, ModelError]]]:
@@ -64,25 +69,28 @@ def compress_each(request: CompressRequest, progress: Progress) -> tuple[list[Ar
         UsageError: As `compress`.
         ModelError: No recipe gave anything.
     """
-    try:
-        return compress(request, progress), []
-    except ModelError:
-        if len(request.recipes) < 2:
-            raise
-    made: list[Artifact] = []
-    failed: list[tuple[str, ModelError]] = []
-    for recipe in request.recipes:  # what was converted before the failure is in the cache
-        try:
-            made += compress(replace(request, recipes=(recipe,)), progress)
-        except ModelError as exc:
-            failed.append((recipe, exc))
-            if not made and _same(failed):
-                raise  # it is the model, not the recipe
-    return made, failed
-
-
-def _same(failed: list[tuple[str, ModelError]]) -> bool:
-    return len(failed) > 1 and failed[0][1].message == failed[-1][1].message
+    recipes = find_recipes(request.recipes)
+    _check(request, recipes)
+    parent = content_sha256(request.model)
+    # What the others are compared with, whether it is asked for or not.
+    wanted = [_Wanted(recipe, _place(request, parent, recipe)) for recipe in dict.fromkeys((*recipes, _FLOAT))]
+    missing = [one for one in wanted if load_cached(one.place) is None]
+    failed = _make(request, parent, missing, progress) if any(one.recipe in recipes for one in missing) else {}
+    found = {one.recipe.name: load_cached(one.place) for one in wanted}
+    plain = found[_FLOAT.name]
+    made = []
+    for recipe in recipes:
+        artifact = found[recipe.name]
+        if artifact is not None:
+            # What is the same file under another name was converted under that one.
+            named = replace(artifact, model=_stem(request.model), float_bytes=plain.size_bytes if plain else None)
+            made.append(copy_out(named, request.out) if request.out else named)
+        elif recipe.name not in failed:
+            raise UsageError("the cache was emptied meanwhile", "run the command again")
+    errors = [(recipe.name, failed[recipe.name]) for recipe in recipes if recipe.name in failed]
+    if not made and len({str(error) for _, error in errors}) == 1:
+        raise errors[0][1]  # it is the model, not the recipe
+    return made, errors
 
 
 def references(request: CompressRequest, sets: Sequence[tuple[Array, str]], progress: Progress) -> list[Reference]:
@@ -164,22 +172,51 @@ def _trained_on(request: CompressRequest, recipe: Recipe) -> tuple[object, ...]:
     return (request.train and content_sha256(request.train), request.seed, files)
 
 
-def _convert(request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], progress: Progress) -> None:
-    """Make every recipe wanted in one child, keeping each as soon as it is ready."""
+def _make(
+    request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], progress: Progress
+) -> dict[str, ModelError]:
+    """Make every recipe wanted, keeping each as soon as it is ready; return the errors of those that failed.
+
+    A child makes one after another. Where it crashes, the recipe it was at has failed, and another goes on.
+
+    Raises:
+        ModelError: The child failed before it began a recipe.
+    """
     require_extra()
-    progress("starting TensorFlow", None)
+    failed: dict[str, ModelError] = {}
+    left = list(wanted)
+    while left:
+        began: list[str] = []
+        try:
+            _run(request, parent, left, _Heard(began, failed, progress))
+        except ModelError as exc:
+            if not began:
+                raise
+            failed[began[-1]] = exc
+        left = [one for one in left if one.recipe.name not in began]
+    return failed
+
+
+def _run(request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], heard: "_Heard") -> None:
+    heard.progress("starting TensorFlow", None)
     by_name = {one.recipe.name: one for one in wanted}
     with partial(wanted[0].place) as folder:
 
-        def heard(line: Line) -> None:
-            if line.kind == "made":
-                made = folder / line.text
-                one = by_name[line.text]
-                keep(made, one.place, _described(request, parent, one.recipe, made, line.warnings))
-            else:
-                progress(line.text, line.fraction)
+        def hear(line: Line) -> None:
+            match line.kind:
+                case "began":
+                    heard.began.append(line.text)
+                case "failed":
+                    name, _, message = line.text.partition("\n")
+                    heard.failed[name] = ModelError(message, line.hint)
+                case "made":
+                    one = by_name[line.text]
+                    made = folder / line.text
+                    keep(made, one.place, _described(request, parent, one.recipe, made, line.warnings))
+                case _:
+                    heard.progress(line.text, line.fraction)
 
-        run_child(WORKER, _job(request, parent, folder, [one.recipe for one in wanted]), heard)
+        run_child(WORKER, _job(request, parent, folder, [one.recipe for one in wanted]), hear)
 
 
 def _described(
@@ -211,13 +248,6 @@ def _job(request: CompressRequest, parent: str, folder: Path, recipes: Sequence[
         io=request.io,
         trust_model=request.trust_model,
     )
-
-
-def _cached(folder: Path) -> Artifact:
-    found = load_cached(folder)
-    if found is None:
-        raise UsageError(f"the cache at `{folder}` was emptied meanwhile", "run the command again")
-    return found
 
 
 def _stem(model: Path) -> str:

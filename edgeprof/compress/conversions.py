@@ -17,7 +17,8 @@ class Conversion:
     Attributes:
         type: `fp32`, `fp16`, `dynamic`, `int8`, `int16x8`, or `mixed` by litert-quantizer, which LiteRT alone runs.
         per_channel: A scale for each output channel of a convolution instead of one a tensor.
-        leave_float: Layers to leave in floating point (int8 and int16x8): parts of their names.
+        leave_float: Names of layers to leave in floating point (int8 only).
+        percentile: How many percent of an activation's values its int8 range holds; 100 is from least to greatest.
         weights: Of `mixed`: `int4` or `int8`.
         activations: Of `mixed`: `int8`, `int16`, or `float` for weights only.
         int8_layers: Of `mixed`: layers whose weights stay int8: regular expressions of tensor names.
@@ -26,6 +27,7 @@ class Conversion:
     type: str = "fp32"
     per_channel: bool = True
     leave_float: tuple[str, ...] = ()
+    percentile: float = 100.0
     weights: str = "int8"
     activations: str = "int8"
     int8_layers: tuple[str, ...] = ()
@@ -56,8 +58,10 @@ class Conversion:
             if value not in known:
                 hint = f"{did_you_mean(value, known)}known: {', '.join(known)}"
                 raise UsageError(f"`{name} = {value!r}` of the conversion is unknown", hint)
-        if self.leave_float and self.type not in ("int8", "int16x8"):
-            raise UsageError(f"`leave_float` has no meaning for {self.type}", "it is for int8 and int16x8")
+        if not 90 <= self.percentile <= 100:
+            raise UsageError(f"`percentile = {self.percentile}` is out of range", "from 90 to 100")
+        if self.type != "int8" and (self.leave_float or self.percentile != 100):
+            raise UsageError(f"`leave_float` and `percentile` have no meaning for {self.type}", "they are for int8")
 
     def fields(self) -> dict[str, Any]:
         """Return its settings, as JSON and TOML have them."""

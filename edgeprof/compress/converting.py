@@ -3,9 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from edgeprof.analysis.flatbuffer import ModelFile
 from edgeprof.analysis.numbers import Array
+from edgeprof.compress.conversions import Conversion
+from edgeprof.compress.quantizing import quantise_mixed
+from edgeprof.compress.ranges import clipped, named, op_outputs, quantise
 from edgeprof.compress.recipes import Recipe
 from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
@@ -18,7 +22,9 @@ _OP_SETS = {
 _UNSUPPORTED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 
 
-def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None, integer_io: bool) -> bytes:
+def convert(
+    saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None, integer_io: bool, suffixed: bool = False
+) -> bytes:
     """Return the `.tflite` that `recipe` makes of a SavedModel.
 
     Args:
@@ -26,17 +32,66 @@ def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None
         recipe: What to make.
         calibration: For recipes that need it, samples `(n, *shape without batch)` by the input's name.
         integer_io: Inputs and outputs become int8, for recipes that can.
+        suffixed: The model is Keras 3's; see `ranges.named`.
 
     Raises:
         ModelError: The converter cannot; names the ops where it does.
     """
+    try:
+        return _convert(saved, recipe.conversion, calibration, integer_io=integer_io, suffixed=suffixed)
+    except ModelError:
+        raise
+    except Exception as exc:
+        raise _failed(recipe, str(exc)) from exc
+
+
+def _convert(
+    saved: Path, asked: Conversion, calibration: dict[str, Array] | None, *, integer_io: bool, suffixed: bool
+) -> bytes:
+    if asked.type == "mixed":
+        return quantise_mixed(bytes(_converter(saved, Conversion()).convert()), asked, calibration)
+    converter = _converter(saved, asked)
+    if asked.calibrated and calibration is not None:
+        converter.representative_dataset = lambda: _samples(calibration)
+    if calibration is not None and (asked.leave_float or asked.percentile < 100):
+        return _by_halves(converter, asked, calibration, integer_io=integer_io, suffixed=suffixed)
+    if asked.integer_io and integer_io:
+        import tensorflow as tf
+
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def calibrate(saved: Path, calibration: dict[str, Array]) -> bytes:
+    """Return the float `.tflite` of a SavedModel with the range of each activation in it."""
+    converter = _converter(saved, Conversion(type="int8"))
+    converter.representative_dataset = lambda: _samples(calibration)
+    converter._experimental_calibrate_only = True
+    return bytes(converter.convert())
+
+
+def _by_halves(
+    converter: Any,  # noqa: ANN401 - TensorFlow has no types
+    asked: Conversion,
+    calibration: dict[str, Array],
+    *,
+    integer_io: bool,
+    suffixed: bool,
+) -> bytes:
+    converter._experimental_calibrate_only = True
+    calibrated = bytes(converter.convert())
+    if asked.percentile < 100:
+        calibrated = clipped(calibrated, asked.percentile, calibration)
+    leave = named(op_outputs(calibrated), asked.leave_float, suffixed=suffixed)
+    return quantise(calibrated, asked, integer_io=integer_io, leave=leave)
+
+
+def _converter(saved: Path, asked: Conversion) -> Any:  # noqa: ANN401 - TensorFlow has no types
     import tensorflow as tf
 
-    asked = recipe.conversion
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
-    converter.target_spec.supported_ops = [
-        getattr(tf.lite.OpsSet, name) for name in _OP_SETS.get(asked.type, _OP_SETS["fp32"])
-    ]
+    op_sets = _OP_SETS.get(asked.type, _OP_SETS["fp32"])
+    converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, name) for name in op_sets]
     if asked.type != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # Per-channel Dense layers need an op version that tflite-runtime 2.14 refuses.
@@ -44,14 +99,7 @@ def convert(saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None
     if asked.type == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     converter._experimental_disable_per_channel = not asked.per_channel
-    if asked.calibrated and calibration is not None:
-        converter.representative_dataset = lambda: _samples(calibration)
-    if asked.integer_io and integer_io:
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-    try:
-        return bytes(converter.convert())
-    except Exception as exc:
-        raise _failed(recipe, str(exc)) from exc
+    return converter
 
 
 def left_float(found: ModelFile, recipe: Recipe) -> tuple[tuple[str, str], ...]:

@@ -33,13 +33,14 @@ def random_inputs(specs: Sequence[TensorSpec], top: float = 1.0) -> list[Array]:
     return [_random(random, spec, top) for spec in specs]
 
 
-def write_golden(model: Path, inputs: Sequence[Array] | None, target: Path) -> list[Array]:
+def write_golden(model: Path, inputs: Sequence[Array] | None, target: Path, keep: int | None = None) -> list[Array]:
     """Run the `.tflite` at `model` on the inputs and write `in0`, …, `out0`, … to `target`.
 
     Args:
         model: The file.
         inputs: Real numbers `(n, *shape without batch)` for each of its inputs; `None` for random ones.
         target: The `.npz` to write.
+        keep: How many of the samples it holds; `None` for all.
 
     Returns:
         The outputs, each `(n, *shape)` in the tensor's dtype.
@@ -53,7 +54,8 @@ def write_golden(model: Path, inputs: Sequence[Array] | None, target: Path) -> l
         to_tensor(spec, array).reshape(len(array), *spec.shape) for spec, array in zip(found.inputs, given, strict=True)
     ]
     outputs = run_tflite(model, found, tensors)
-    named = {f"in{i}": array for i, array in enumerate(tensors)} | {f"out{i}": array for i, array in enumerate(outputs)}
+    named = {f"in{i}": array[:keep] for i, array in enumerate(tensors)}
+    named |= {f"out{i}": array[:keep] for i, array in enumerate(outputs)}
     np.savez_compressed(target, **named)  # type: ignore[arg-type] # its stub mixes up `allow_pickle` with names
     return outputs
 

@@ -54,8 +54,9 @@ class Line:
     """One line from the child.
 
     Attributes:
-        kind: `progress`, `made`, `model_error` or `usage_error`.
-        text: What goes on, the name of the recipe that is ready, or the error's message.
+        kind: `progress`, `began`, `made`, `failed`, `model_error` or `usage_error`.
+        text: What goes on; the name of the recipe that is begun or ready; the error's message, after the recipe's
+            name and a line break where it has ended that recipe only.
         fraction: How far all of it is, 0 to 1, or `None`.
         hint: The error's hint.
         warnings: Pairs of code and text about what was made.

@@ -62,7 +62,7 @@ def _scheduled(model: Any, step: Prune, picked: set[str], training: TrainingData
     )
     pattern = {"sparsity_m_by_n": (2, 4)} if step.pattern == "2:4" else {}
     wrapped = wrap(model, picked, lambda layer: sparsity.prune_low_magnitude(layer, schedule, **pattern))
-    complete = min(step.epochs - 1, math.ceil(end / batches))
+    complete = min(step.epochs, math.ceil(end / batches))
     fine_tune(wrapped, training, step, teller, callbacks=[sparsity.UpdatePruningStep()], choose_from=complete)
     return clone(sparsity.strip_pruning(wrapped))
 

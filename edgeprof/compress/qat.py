@@ -11,10 +11,7 @@ from edgeprof.compress.wrapping import wrap
 
 _FOLDED = ("BatchNormalization", "SyncBatchNormalization")
 # No shorter way leads to it.
-_STRIP = (
-    "tensorflow_model_optimization.python.core.quantization.keras.collaborative_optimizations.cluster_preserve."
-    "cluster_utils"
-)
+_STRIP = "tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve.cluster_utils"
 _BEFORE = ("Conv2D", "DepthwiseConv2D", "Dense")
 
 

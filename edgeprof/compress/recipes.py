@@ -72,6 +72,7 @@ RECIPES = (
     Recipe("int8", conversion=_INT8),
     Recipe("int16x8", conversion=Conversion(type="int16x8")),
     Recipe("int8-tensor", conversion=Conversion(type="int8", per_channel=False)),
+    Recipe("int8-p999", conversion=Conversion(type="int8", percentile=99.9)),
     Recipe("w4a8", conversion=Conversion(type="mixed", weights="int4")),
     Recipe("w8a16", conversion=Conversion(type="mixed", activations="int16")),
     Recipe("w4", conversion=Conversion(type="mixed", weights="int4", activations="float")),

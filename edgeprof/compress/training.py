@@ -104,7 +104,8 @@ def fine_tune(
         step: Epochs, learning rate, batch size, patience.
         teller: Told each epoch.
         callbacks: tf_keras callbacks that the step needs, such as TFMOT's.
-        choose_from: Epochs before this one (from 0) are never kept, as while pruning is not yet complete.
+        choose_from: Weights after fewer epochs are never kept, as while pruning is not yet complete; 0 counts those
+            before training too.
 
     Raises:
         ModelError: The loss is no finite number.
@@ -161,7 +162,7 @@ def _best(step: Trained, teller: Teller, choose_from: int, before: float) -> Any
             self.epochs = epoch + 1
             text = f"{step.kind}: epoch {epoch + 1} of {step.epochs}, validation loss {logs['val_loss']:.4g}"
             teller.progress(text, (epoch + 1) / step.epochs)
-            if epoch < choose_from:
+            if epoch + 1 < choose_from:
                 return
             if logs["val_loss"] < self.loss:
                 self.loss, self.epoch, self.weights = logs["val_loss"], epoch + 1, self.model.get_weights()

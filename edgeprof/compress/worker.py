@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from edgeprof.analysis.flatbuffer import ModelFile, read_model
-from edgeprof.analysis.numbers import Array, sqnr_db
+from edgeprof.analysis.flatbuffer import read_model
+from edgeprof.analysis.numbers import Array
 from edgeprof.compress.bridge import to_tf_keras
 from edgeprof.compress.calibration import fitted, load_calibration
-from edgeprof.compress.converting import by_name, convert, left_float
+from edgeprof.compress.converting import by_name, convert
+from edgeprof.compress.doubts import Warnings, doubts, parity, zero_ranges
 from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.program import Program, load_program, run_program, same_inputs, save_program
@@ -25,10 +26,11 @@ from edgeprof.compress.speaking import Say, serve
 from edgeprof.compress.stages import run_steps
 from edgeprof.compress.training import TrainingData, prepare
 from edgeprof.compress.training_files import load_training
-from edgeprof.errors import ModelError
+from edgeprof.errors import ModelError, UsageError
 
-# A float conversion differs from Keras by rounding only: 100 dB and more; a dropped setting of a layer by far more.
-_PARITY_DB = 40.0
+# As many inputs tell whether an artifact says what the float model says; `SAMPLES` of them travel with it.
+PROBES = 32
+FLOAT = Recipe("fp32")
 _PIXELS = 255.0
 
 
@@ -40,7 +42,7 @@ class _Making:
     program: Program
     calibration: tuple[Array, ...] | None
     golden: list[Array]
-    say: Say
+    origin: "_Origin"
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class _Origin:
     job: Job
     _model: Any = None
     _training: TrainingData | None = None
+    _flat: Warnings | None = None
 
     def model(self) -> Any:  # noqa: ANN401 - TensorFlow has no types
         if self._model is None:
@@ -61,6 +64,11 @@ class _Origin:
                 )
             self._model = to_tf_keras(self.program.owner)
         return self._model
+
+    def zero_ranges(self, saved: Path, samples: dict[str, Array]) -> Warnings:
+        if self._flat is None:
+            self._flat = zero_ranges(convert(saved, FLOAT, calibration=None, integer_io=False), samples)
+        return self._flat
 
     def training(self) -> TrainingData | None:
         if self._training is None and self.job.train is not None:
@@ -111,41 +119,47 @@ def _references(program: Program, job: Job, say: Say) -> None:
 
 
 def _convert_all(program: Program, job: Job, say: Say) -> None:
+    """Make every recipe; one that fails is said to, and leaves the others alone."""
     calibration = _calibration(program, job)
-    golden = [a[:SAMPLES] for a in calibration] if calibration else _random(program)
-    making = _Making(job, program, calibration, golden, say)
-    expected = run_program(program, golden)
-    saved = Path(job.folder) / "saved_model"
+    golden = [a[:PROBES] for a in calibration] if calibration else _random(program)
+    making = _Making(job, program, calibration, golden, _Origin(program, job))
     recipes = [parse_recipe(fields) for fields in job.recipes]
-    if not all(recipe.steps for recipe in recipes):
-        save_program(program, saved)
-    origin = _Origin(program, job)
     for i, recipe in enumerate(recipes):
         share = _Share(say, i, len(recipes))
-        if recipe.steps:
-            staged = run_steps(
-                origin.model, recipe.steps, [Path(p) for p in job.stages[i]], origin.training, share.steps
-            )
-            changed = same_inputs(program, staged.model)
-            own = Path(job.folder) / f"saved-{recipe.name}"
-            save_program(changed, own)
-            share.converting(job, recipe)
-            warnings = (*staged.warnings, *_make(making, recipe, own, run_program(changed, golden)))
+        say(Line("began", recipe.name))
+        try:
+            warnings = _make(making, recipe, job.stages[i], share)
+        except (ModelError, UsageError) as exc:
+            say(Line("failed", f"{recipe.name}\n{exc.message}", hint=exc.hint))
         else:
-            share.converting(job, recipe)
-            warnings = _make(making, recipe, saved, expected)
-        say(Line("made", recipe.name, (i + 1) / len(recipes), warnings=warnings))
+            say(Line("made", recipe.name, (i + 1) / len(recipes), warnings=warnings))
 
 
-def _make(making: _Making, recipe: Recipe, saved: Path, expected: Sequence[Array]) -> tuple[tuple[str, str], ...]:
-    """Convert to one recipe's folder; return what is doubtful about the file."""
-    program, job = making.program, making.job
+def _make(making: _Making, recipe: Recipe, stages: Sequence[str], share: _Share) -> Warnings:
+    """Write one recipe's folder; return what is doubtful about the file."""
+    job, program = making.job, making.program
+    found: Warnings = ()
+    if recipe.steps:
+        places = [Path(place) for place in stages]
+        staged = run_steps(making.origin.model, recipe.steps, places, making.origin.training, share.steps)
+        program, found = same_inputs(program, staged.model), staged.warnings
+    saved = Path(job.folder) / (f"saved-{recipe.name}" if recipe.steps else "saved_model")
+    if not saved.exists():
+        save_program(program, saved)
+    share.converting(job, recipe)
     samples = by_name(program.inputs, making.calibration) if making.calibration else None
-    content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8")
+    content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8", suffixed=program.frozen)
     folder = Path(job.folder) / recipe.name
     folder.mkdir()
     (folder / "model.tflite").write_bytes(content)
-    return _check(folder, recipe, _in_file_order(program, making.golden, folder), expected)
+    if samples and recipe.conversion.calibrated and not recipe.steps:
+        found = (*found, *making.origin.zero_ranges(saved, samples))
+    given = _in_file_order(program, making.golden, folder)
+    outputs = write_golden(folder / "model.tflite", given, folder / "golden.npz", keep=SAMPLES)
+    expected = run_program(program, making.golden)
+    if recipe.conversion.type == "fp32":
+        found = (*found, *parity(read_model(folder / "model.tflite"), outputs, expected))
+    return (*found, *doubts(folder / "model.tflite", recipe, outputs, expected))
 
 
 def _calibration(program: Program, job: Job) -> tuple[Array, ...] | None:
@@ -166,39 +180,6 @@ def _in_file_order(program: Program, arrays: Sequence[Array], folder: Path) -> l
     names = [spec.name for spec in program.inputs]
     found = read_model(folder / "model.tflite").input_names
     return [arrays[names.index(name)] for name in found] if set(found) == set(names) else list(arrays)
-
-
-def _check(
-    folder: Path, recipe: Recipe, golden: Sequence[Array], expected: Sequence[Array]
-) -> tuple[tuple[str, str], ...]:
-    """Write the golden vectors and return what is doubtful about the file."""
-    outputs = write_golden(folder / "model.tflite", golden, folder / "golden.npz")
-    found = read_model(folder / "model.tflite")
-    warnings = left_float(found, recipe)
-    if len(golden[0]) > 1 and all((output == output[:1]).all() for output in outputs):
-        text = (
-            f"the outputs are the same for {len(golden[0])} different inputs; is the model trained, its input scaled?"
-        )
-        warnings = (*warnings, ("constant_output", text))
-    return (*warnings, *_parity(found, outputs, expected)) if recipe.conversion.type == "fp32" else warnings
-
-
-def _parity(found: ModelFile, outputs: Sequence[Array], expected: Sequence[Array]) -> tuple[tuple[str, str], ...]:
-    """Return a warning where the float artifact computes something else than the Keras model."""
-    if len(outputs) != len(expected):
-        return (("parity", f"the artifact has {len(outputs)} outputs, the Keras model {len(expected)}"),)
-    order = [int(name.removeprefix("output_")) for name in found.output_names] or range(len(outputs))
-    pairs = zip((expected[i] for i in order), outputs, strict=True)
-    decibels = [sqnr_db(want.ravel(), got.ravel()) for want, got in pairs]
-    worst = min((db for db in decibels if db is not None), default=None)
-    if worst is None or worst >= _PARITY_DB:
-        return ()
-    return (
-        (
-            "parity",
-            f"its outputs differ from the Keras model's: signal to error {worst:.0f} dB, expected {_PARITY_DB:.0f}",
-        ),
-    )
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def artifact_item(artifact: Artifact) -> dict[str, Any]:
         "steps": list(artifact.steps),
         "seed": artifact.seed,
         "train_sha256": artifact.train_sha256,
+        "float_bytes": artifact.float_bytes,
     }
 
 

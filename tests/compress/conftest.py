@@ -1,5 +1,6 @@
 """Models of many kinds, made once; a cache of the session's own, so that nothing is converted twice."""
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,23 @@ def models(tmp_path_factory) -> Path:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([sys.executable, str(script), str(folder)], check=True, env=environment, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def step_models(tmp_path_factory) -> Path:
+    """Small trained models with their data, and `bridged.json`."""
+    pytest.importorskip("tensorflow_model_optimization", reason="needs the `compress` extra")
+    folder = tmp_path_factory.mktemp("steps")
+    script = Path(__file__).with_name("make_step_models.py")
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, env=environment, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bridged(step_models) -> dict:
+    """What the bridge made of odd models: true, or its error."""
+    return json.loads((step_models / "bridged.json").read_text())
 
 
 @pytest.fixture(scope="session")

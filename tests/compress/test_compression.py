@@ -10,7 +10,7 @@ import pytest
 
 from edgeprof.analysis import read_model
 from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, references
-from edgeprof.compress.worker import _parity
+from edgeprof.compress.doubts import parity
 from edgeprof.errors import ModelError, UsageError
 from tests.compress.conftest import RECIPES, silent
 
@@ -284,8 +284,8 @@ def test_outputs_unlike_the_keras_models_are_a_warning(artifacts):
     found = read_model(artifacts["fp32"].path)
     outputs = np.random.default_rng(1).random((4, 10), np.float32)
 
-    same = _parity(found, [outputs], [outputs * np.float32(1.001)])
-    other = _parity(found, [outputs], [outputs * np.float32(1.1)])
+    same = parity(found, [outputs], [outputs * np.float32(1.001)])
+    other = parity(found, [outputs], [outputs * np.float32(1.1)])
 
     assert same == ()
     assert other[0][0] == "parity"

@@ -10,7 +10,7 @@ help:
 	@echo "make demo    the main job on this machine, from a Keras model to a table"
 	@echo "make check   lint, types, unit and contract tests; at most 3 minutes once set up"
 	@echo "make test    everything; what CI runs"
-	@echo "make bench   figures: agent against the vendor's tool, push against scp, start-up, shares of operators"
+	@echo "make bench   figures: agent against the vendor's tool, push against scp, a serial line against zmodem, start-up, shares of operators"
 
 $(VENV)/.ready: pyproject.toml
 	@echo "edgeprof: setting up $(VENV): downloads about 900 MB of Python packages (TensorFlow), 2.6 GB on disk; 1 to 10 minutes, once"
@@ -46,6 +46,7 @@ test: system-packages lint
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 bench: setup system-packages
+	@sh tests/system_packages.sh lrzsz
 	@$(BIN)/python benchmarks/run.py
 
 android-runner: setup

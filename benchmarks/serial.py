@@ -1,4 +1,4 @@
-"""What a serial line carries, beside zmodem and base64 through the shell on the same line: `python benchmarks/serial.py`.
+"""What a serial line carries, beside zmodem and base64 through the shell on the same line: `python -m benchmarks.serial`.
 
 The line is two ptys joined by a wire that keeps to 115,200 baud, or to the speed both ends are set to. Each way sends
 the same bytes, which do not compress, from a shell's prompt on; ours is then up already, as in a profile. A busy
@@ -12,15 +12,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-
-sys.path.remove(str(Path(__file__).parent))  # where this file would pass for pyserial
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from edgeprof.devices import Device
 from edgeprof.remote import SetupOptions, connect_board

@@ -23,7 +23,7 @@ _MOST_RANGES = 16
 _SMALLEST_BYTES = 64
 _CHUNK_BYTES = 4096  # of one channel before another has its turn
 _BURST_BYTES = 1024  # handed over at once, so that an acknowledgement never waits long behind data
-CREDIT_BYTES = 32 << 10  # sent on a channel before the other side has taken any of it
+CREDIT_BYTES = 64 << 10  # sent on a channel before the other side has taken any of it
 _GRANT_BYTES = 8 << 10
 _LONGEST_RECORD_BYTES = 1 << 20
 _FIRST_RTO_S, _SHORTEST_RTO_S, _LONGEST_RTO_S = 1.0, 0.25, 3.0
@@ -83,13 +83,13 @@ class Limits:
 
     Attributes:
         payload_bytes: The most in one frame: what passes in about 0.13 s.
-        window_bytes: The most that is under way: what passes in about 0.7 s.
+        window_bytes: The most that is under way: what passes in about 1.4 s.
     """
 
     def __init__(self, baud: int | None = None) -> None:
         bytes_per_s = baud / 10 if baud else 20000
         self.payload_bytes = int(min(max(bytes_per_s * 0.13, _SMALLEST_BYTES), 1536))
-        self.window_bytes = int(min(max(bytes_per_s * 0.7, 1024), 32 << 10))
+        self.window_bytes = int(min(max(bytes_per_s * 1.4, 2048), 64 << 10))
 
 
 class Piece:

@@ -54,7 +54,7 @@ class VirtualBoard:
     def device(self, name: str) -> Device:
         """Return it as a device; one without network is reached at its serial console, whose password is `PASSWORD`."""
         if self.ssh_port is None:
-            url = f"socket://{USER}@127.0.0.1:{self.serial_port}"
+            url = f"socket://{USER}@127.0.0.1:{self.serial_port}?wait=180"
             return Device(name, url, notes=f"virtual: {self.kind.name}; password of its console: {PASSWORD}")
         url = f"ssh://{USER}@127.0.0.1:{self.ssh_port}"
         return Device(

@@ -147,7 +147,7 @@ def _forget(found: Running) -> None:
             process.wait(_END_S)
     with suppress(UsageError):
         port = found.ssh_port or found.serial_url.rpartition(":")[2]
-        if find_device(found.name).url.endswith(f"@127.0.0.1:{port}"):
+        if find_device(found.name).url.partition("?")[0].endswith(f"@127.0.0.1:{port}"):
             remove_device(found.name)
     shutil.rmtree(_folder(found.name), ignore_errors=True)
 

@@ -18,7 +18,7 @@ from edgeprof.transport.serialurl import SerialAddress, parse_address
 _WRITE_BYTES = 4096
 _AHEAD_BYTES = 8192  # queued here before `write` waits: little, so that progress tells the truth
 _READ_BYTES = 64 << 10
-_FIRST_FRAME_S = 8.0
+_FIRST_FRAME_S = 20.0
 
 
 class SerialTransport:

@@ -32,10 +32,15 @@ _COUNTDOWN = re.compile(r"(?:autoboot|stop boot)", re.IGNORECASE)
 
 _PROMPT_REST_S = 0.15
 _REST_S = 0.6
+_LONGEST_REST_S = 3.0
 _COUNTDOWN_S = 4.0
 _LISTEN_S = 2.0
 _ANSWER_S = 4.0
+_PROBE_S = 10.0
 _START_TRIES = 3
+# Python takes seconds to start on a slow board; a start that failed shows by its prompt.
+_LOADER_S = 90.0
+_PROMPT_STAYS_S = 5.0
 _KEPT_CHARS = 8192
 
 
@@ -89,11 +94,15 @@ class Console:
         while self.busy and time.monotonic() < end:
             self.busy = self.hear(_PROMPT_REST_S if self._at_prompt() else rest_s)
 
-    def await_text(self, pattern: re.Pattern[str], timeout_s: float) -> re.Match[str] | None:
-        """Return the first match in what is heard, or `None` when the time is over."""
-        end = time.monotonic() + timeout_s
+    def await_text(
+        self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")
+    ) -> re.Match[str] | None:
+        """Return the first match in what is heard, or `None` when the time is over or a prompt stays so long."""
+        end, heard_at = time.monotonic() + timeout_s, time.monotonic()
         while (match := pattern.search(self.text)) is None and time.monotonic() < end:
-            self.hear(0.05)
+            heard_at = time.monotonic() if self.hear(0.05) else heard_at
+            if time.monotonic() > heard_at + prompt_s and self._at_prompt():
+                return None
         return match
 
     def hear(self, timeout_s: float) -> bool:
@@ -149,7 +158,7 @@ def _reach_shell(console: Console, login: Login) -> bool:
     while not visit.step():
         if time.monotonic() > end:
             raise visit.nothing_came_of_it()
-        console.listen(_COUNTDOWN_S if _COUNTDOWN.search(console.everything[-200:]) else _REST_S)
+        console.listen(_COUNTDOWN_S if _COUNTDOWN.search(console.everything[-200:]) else visit.rest_s)
     return visit.logged_in
 
 
@@ -163,6 +172,7 @@ class _Visit:
         self._nudged = False
         self._ever_heard = False
         self.logged_in = False
+        self.rest_s = _REST_S
 
     def step(self) -> bool:
         """Answer what the console shows; return whether it is a shell."""
@@ -232,7 +242,10 @@ class _Visit:
 
     def _is_shell(self) -> bool:
         self._console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
-        return self._console.await_text(re.compile(r"edgeprof-42\s"), _ANSWER_S) is not None
+        if self._console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S) is None:
+            return False
+        self._console.listen()  # until its prompt is back
+        return True
 
     def _wait(self) -> None:
         console, kernel = self._console, _KERNEL.search(self._console.everything)
@@ -246,6 +259,7 @@ class _Visit:
         # A boot loader stops at any key. Where a kernel speaks there is none any more, and its login may be waiting.
         if not _COUNTDOWN.search(console.everything[-200:]) and (kernel or not console.busy):
             self._nudged = bool(console.text.strip())
+            self.rest_s = min(2 * self.rest_s, _LONGEST_REST_S)  # a slow board is not to be flooded
             console.type("\r")
 
     def _say(self, text: str) -> None:
@@ -260,8 +274,8 @@ def _started(console: Console, login: Login, how: str) -> int | None:
     program = packed_program()
     console.type(f" {how}{start_command(mark, session, login.silent_s)}\r")
     answer = re.compile(rf"edgeprof-(raw|base64|ok|failed|nopython)-{mark}\s")
-    patience_s = _ANSWER_S + len(program) * 14 / login.address.baud
-    while match := console.await_text(answer, patience_s + 4 * _ANSWER_S):
+    patience_s = _LOADER_S + len(program) * 14 / login.address.baud
+    while match := console.await_text(answer, patience_s, _PROMPT_STAYS_S):
         if match[1] == "nopython":
             text = "the board has no Python 3, which the serial link needs"
             raise DeviceError(text, "install it there: `sudo apt install python3`")
@@ -275,7 +289,7 @@ def _started(console: Console, login: Login, how: str) -> int | None:
 
 
 def _speaks(console: Console, session: int) -> bool:
-    end = time.monotonic() + 2 * _ANSWER_S
+    end = time.monotonic() + _LOADER_S
     while console.stray_session() != session and time.monotonic() < end:
         console.hear(0.05)
     return console.stray_session() == session

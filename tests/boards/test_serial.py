@@ -46,7 +46,7 @@ def both_ways(add, cli, password):
     board = add("cortex-a72", "net")
     setup = cli("device", "setup", "net", timeout=300)
     assert setup.code == 0, setup.err
-    added = cli("device", "add", "console", f"socket://edge@127.0.0.1:{board.serial_port}")
+    added = cli("device", "add", "console", f"socket://edge@127.0.0.1:{board.serial_port}?wait=180")
     assert added.code == 0, added.err
     return board
 

@@ -13,7 +13,7 @@ from edgeprof.remote.slow import Agree, announced, never, repacked
 from edgeprof.remote.survey import EVERY_PYTHON, USUAL_PYTHONS, Survey, survey, usable_pythons
 from edgeprof.remote.wheels import LITERT, RuntimePackage, find_package, packed
 from edgeprof.transport import Transport
-from edgeprof.transport.files import push, push_bytes, run
+from edgeprof.transport.files import answered, push, push_bytes
 
 DEFAULT_HOME = "~/.edgeprof"
 _UNPACK_TIMEOUT_S = 300.0
@@ -164,7 +164,8 @@ def _push_runtime(
 ) -> int:
     there = f"{found.home}/runtimes/{archive.name}"
     pushed = push(transport, archive, there, sent)
-    done = run(transport, ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there, python), _UNPACK_TIMEOUT_S)
+    script = ("sh", "-c", _UNPACK, "sh", found.home, package.folder, there, python)
+    done = answered(transport, script, _UNPACK_TIMEOUT_S, f"unpacking {package.name}")
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         raise DeviceError(

@@ -9,20 +9,23 @@ from pathlib import Path
 from edgeprof import units
 from edgeprof.errors import DeviceError
 from edgeprof.transport import Transport
-from edgeprof.transport.files import run
+from edgeprof.transport.files import answered
 
 Agree = Callable[[str], bool]
 
 LONG_S = 240.0
 _CARRIED_SHARE = 0.95  # of the line, by benchmarks/serial.py
-_ASK_S = 30.0
+_ASK_S = 120.0
 
 
 def repacked(transport: Transport, archive: Path, python: str | None) -> Path:
     """Return a runtime's archive as `.tar.xz`, a third smaller, where the way is slow and the board can read that."""
     if transport.bytes_per_s is None:
         return archive
-    if python and run(transport, (python, "-I", "-S", "-c", "import lzma"), _ASK_S).returncode != 0:
+    if (
+        python
+        and answered(transport, (python, "-I", "-S", "-c", "import lzma"), _ASK_S, "a start of Python").returncode != 0
+    ):
         return archive
     smaller = archive.with_name(archive.name.removesuffix(".gz") + ".xz")
     if not smaller.is_file():

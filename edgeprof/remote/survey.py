@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from edgeprof.errors import DeviceError
 from edgeprof.transport import Transport
-from edgeprof.transport.files import run
+from edgeprof.transport.files import answered
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 120.0  # a slow board starts a Python for seconds, and there may be several
 OLDEST_PYTHON = (3, 7)
 USUAL_PYTHONS = ("python3",)
 # Asking a Python for its version costs up to 0.1 s: all of these only where the usual one does not do.
@@ -93,7 +93,8 @@ def survey(transport: Transport, home: str, pythons: Sequence[str] = USUAL_PYTHO
         DeviceError: The board has no POSIX shell, or the folder cannot be used.
         LinkLost: The way is gone.
     """
-    done = run(transport, ("sh", "-c", _SCRIPT, "sh", home, " ".join(pythons)), _TIMEOUT_S)
+    script = ("sh", "-c", _SCRIPT, "sh", home, " ".join(pythons))
+    done = answered(transport, script, _TIMEOUT_S, "our first look at it")
     pairs = [line.split("=", 1) for line in done.stdout.decode(errors="replace").splitlines() if "=" in line]
     values = dict(reversed(pairs))
     if done.returncode != 0 or "machine" not in values:

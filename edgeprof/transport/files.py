@@ -114,6 +114,15 @@ def run(transport: Transport, argv: Sequence[str], timeout_s: float, stdin: byte
         return Completed(status, out, err)
 
 
+def answered(transport: Transport, argv: Sequence[str], timeout_s: float, what: str) -> Completed:
+    """Run a command of our own to its end, as `run`; a board that is too slow for it is `LinkLost`."""
+    try:
+        return run(transport, argv, timeout_s)
+    except TimeoutError as exc:
+        text = f"the board did not end {what} within {timeout_s:g} s"
+        raise LinkLost(text, "is it busy with something else? run it again") from exc
+
+
 def push(transport: Transport, source: Path, dest: str, sent: Sent | None = None, sha256: str | None = None) -> Pushed:
     """Put a file on the board, unless it is there; go on where an earlier try was cut.
 

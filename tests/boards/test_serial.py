@@ -27,7 +27,7 @@ def test_a_board_without_a_network_says_what_it_is(add, cli, password):
 
     assert probed.code == 0, probed.err
     said = probed.json()["items"][0]["probe"]
-    assert said["lab"]["virtual_board"] == "serial-only"
+    assert said["lab"]["board"] == "serial-only"
     assert cli("device", "show", "board").out.count(f"socket://edge@127.0.0.1:{board.serial_port}") == 1
 
 

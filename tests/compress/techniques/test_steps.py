@@ -74,8 +74,7 @@ def score(model):
     return float((run(model, test.x[0]).argmax(axis=1) == test.y[0]).mean())
 
 
-@pytest.mark.parametrize("importance", ["l2", "taylor", "fisher"])
-@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize(("importance", "labels"), [("l2", True), ("taylor", False), ("fisher", True)])
 def test_half_of_the_work_goes_and_fine_tuning_brings_the_accuracy_back(importance, labels, trained, teller):
     step = Channels(share=0.5, importance=importance, epochs=3, batch_size=32, samples=48)
 
@@ -265,8 +264,7 @@ def test_two_outputs_are_distilled_both(tk, rng, teller):
     assert student.count_params() < teacher.count_params()
 
 
-@pytest.mark.parametrize("importance", ["taylor", "fisher"])
-@pytest.mark.parametrize("pattern", ["any", "2:4"])
+@pytest.mark.parametrize(("importance", "pattern"), [("taylor", "any"), ("fisher", "2:4")])
 def test_weights_pruned_by_gradient_stay_zero_while_the_rest_is_tuned(importance, pattern, trained, teller):
     share = 0.7 if pattern == "any" else 0.5
     step = Prune(sparsity=share, pattern=pattern, importance=importance, epochs=3, batch_size=32, samples=48)

@@ -32,6 +32,7 @@ Sent = Callable[[int, int], None]
 # OpenSSL first: with the processor's own instructions it hashes four times as fast as coreutils. `tee` into the hash
 # costs more than hashing the file from the page cache afterwards, and would not see what is really in the file.
 # `sha`, not `hash`: in mksh, which is Android's shell, that word is an alias.
+# Room is compared in KiB: mksh counts in 32 bits, and a phone's free bytes do not fit.
 # `true >`, not `: >`: a special built-in that cannot redirect ends the shell.
 _PUSH = r"""
 LC_ALL=C; export LC_ALL
@@ -61,8 +62,9 @@ if [ "$there" -gt 0 ]; then echo "part $there $(sha "$part")"; else echo "part 0
 read -r answer || exit 0
 [ "$answer" = append ] || { true > "$part"; } 2>/dev/null || fail write "$part"
 [ "$answer" = append ] || there=0
-room=$(free)
-[ "${room:-$2}" -ge $(($2 - there)) ] || { echo "error room $room $dest"; rm -f "$part"; exit 0; }
+room=$(df -Pk "$folder" 2>/dev/null | awk 'NR == 2 {print $4}')
+needed=$((($2 - there + 1023) / 1024))
+[ "${room:-$needed}" -ge "$needed" ] || { echo "error room $(free) $dest"; rm -f "$part"; exit 0; }
 cat >> "$part" 2>/dev/null || { echo "error room $(free) $part"; rm -f "$part"; exit 0; }
 # The link was cut, and what came stays for the next try. A damaged part stays as well: it may be another session's
 # that is under way, and nobody goes on with it.

@@ -85,7 +85,10 @@ def _put(transport: Transport, found: Survey, data: bytes, name: str, say: Say) 
 
 
 def _make_runnable(transport: Transport, path: str) -> None:
-    done = run(transport, ("sh", "-c", 'chmod 755 "$1" && exec "$1" about', "sh", path), _TIMEOUT_S)
+    try:
+        done = run(transport, ("sh", "-c", 'chmod 755 "$1" && exec "$1" about', "sh", path), _TIMEOUT_S)
+    except TimeoutError as exc:
+        raise DeviceError("the native agent did not start in time", "is the board busy? `uptime` there tells") from exc
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
         hint = "is that folder mounted `noexec`? give another with `edgeprof device add … --home FOLDER`"

@@ -94,10 +94,10 @@ def test_a_line_that_is_away_for_a_moment_loses_nothing(console, home):
 
 def test_a_line_that_is_cut_is_a_lost_link_and_the_push_goes_on_with_the_next_connection(console, home):
     console.baud = 230_400
-    data = os.urandom(60_000)
+    data = os.urandom(100_000)
 
     def cut(done, _total):
-        if done > 20_000:
+        if done > 60_000:
             console.freeze()
 
     with closing(connected(console, "?fastest=115200", SHORT)) as way, pytest.raises(LinkLost, match="is gone"):

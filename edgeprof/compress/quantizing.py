@@ -41,7 +41,9 @@ def quantise_mixed(model: bytes, asked: Conversion, calibration: Mapping[str, Ar
         _check_patterns(asked, op_outputs(model))
         try:
             tool = quantizer.Quantizer(str(path))
-            for pattern, weights in ((".*", asked.weights), *((p, "int8") for p in asked.int8_layers)):
+            # A later pattern goes before an earlier one where the quantiser knows its setting for that kind of layer:
+            # what has no int4 (additions, depthwise convolutions) becomes int8 and does not stay float.
+            for pattern, weights in ((".*", "int8"), ("^.*", asked.weights), *((p, "int8") for p in asked.int8_layers)):
                 _add(tool, pattern, weights, asked.activations)
             ranges = _ranges(tool, calibration) if asked.activations != "float" else None
             made = bytes(tool.quantize(ranges, enable_progress_report=False).quantized_model)

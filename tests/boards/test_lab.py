@@ -70,12 +70,15 @@ def test_a_board_that_died_is_said_so_and_started_anew(user):
     assert mine(user)[0]["alive"]
 
 
-def test_a_board_without_network_says_how_to_reach_it(user):
+def test_a_board_without_network_is_a_device_at_its_console(user, cli):
     up = user("up", "--kind", "serial-only", "--name", user.name)
 
     assert up.code == 0, up.err
-    assert mine(user)[0]["serial_url"] in up.out
-    assert mine(user)[0]["ssh_port"] is None
+    assert "it has no network, only a serial console, whose password is `edge`" in up.out
+    board = mine(user)[0]
+    assert board["ssh_port"] is None
+    address = board["serial_url"].partition("://")[2]
+    assert f"socket://edge@{address}?" in cli("device", "show", user.name, "--json").out
 
 
 def test_a_name_that_is_a_device_already_is_left_to_it(user, cli):

@@ -6,8 +6,10 @@ from typing import Any
 
 from edgeprof.targets import architecture_of
 
-# Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h.
+# Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h; the A8's at 02b5a6031ba7,
+# arch/arm/include/asm/cputype.h, where the part stands with a zero behind it.
 CORES = {
+    (0x41, 0xC08): "cortex-a8",
     (0x41, 0xD03): "cortex-a53",
     (0x41, 0xD05): "cortex-a55",
     (0x41, 0xD07): "cortex-a57",
@@ -16,6 +18,7 @@ CORES = {
     (0x41, 0xD0B): "cortex-a76",
     (0x41, 0xD41): "cortex-a78",
     (0x41, 0xD42): "cortex-a78ae",
+    (0x4E, 0x003): "denver",
     (0x4E, 0x004): "carmel",
 }
 

@@ -20,12 +20,25 @@ from edgeprof.targets import (
 )
 
 BOARDS = (
+    "beaglebone-ai-64",
+    "beaglebone-black",
+    "beagleplay",
+    "jetson-agx-orin",
+    "jetson-agx-xavier",
     "jetson-nano",
     "jetson-orin-nano",
+    "jetson-orin-nx",
+    "jetson-tx1",
+    "jetson-tx2",
     "jetson-xavier-nx",
+    "raspberry-pi-3-b",
     "raspberry-pi-3-b-plus",
     "raspberry-pi-4-b",
+    "raspberry-pi-400",
     "raspberry-pi-5",
+    "raspberry-pi-500",
+    "raspberry-pi-cm4",
+    "raspberry-pi-cm5",
     "raspberry-pi-zero-2-w",
 )
 GENERIC = ("linux-aarch64", "linux-armv7", "linux-x86-64")
@@ -74,10 +87,10 @@ def test_a_shipped_board_names_pages_and_pins_repository_files_to_a_commit(name)
 def test_a_shipped_board_can_be_recognised_and_says_its_cores(name):
     target = load_target(name)
 
-    assert target.compatible
+    assert bool(target.compatible) == (name != "beaglebone-black")
     assert target.models
-    assert target.core_count in {4, 6}
-    assert target.architecture == "aarch64"
+    assert target.core_count in {1, 2, 4, 6, 8, 12}
+    assert target.architecture == ("armv7l" if name == "beaglebone-black" else "aarch64")
     assert not target.is_generic
 
 
@@ -85,6 +98,12 @@ def test_no_compatible_string_belongs_to_two_targets():
     strings = [word for target in all_targets() for word in target.compatible]
 
     assert len(strings) == len(set(strings))
+
+
+def test_no_model_belongs_to_two_targets():
+    for owner in all_targets():
+        for model in owner.models:
+            assert [target.name for target in all_targets() if has_model(target, model)] == [owner.name]
 
 
 def test_generic_targets_cover_each_architecture_once():
@@ -154,6 +173,18 @@ def test_loading_one_target_reads_no_other(tmp_path, monkeypatch):
         (["nvidia,p3768-0000+p3767-0005", "nvidia,p3767-0005", "nvidia,tegra234"], "jetson-orin-nano"),
         (["nvidia,p3509-0000+p3668-0001", "nvidia,tegra194"], "jetson-xavier-nx"),
         (["nvidia,p3541-0000", "nvidia,p3450-0000", "nvidia,tegra210"], "jetson-nano"),
+        (["raspberrypi,3-model-b", "brcm,bcm2837"], "raspberry-pi-3-b"),
+        (["raspberrypi,400", "brcm,bcm2711"], "raspberry-pi-400"),
+        (["raspberrypi,4-compute-module", "brcm,bcm2711"], "raspberry-pi-cm4"),
+        (["raspberrypi,500", "brcm,bcm2712"], "raspberry-pi-500"),
+        (["raspberrypi,5-compute-module", "brcm,bcm2712"], "raspberry-pi-cm5"),
+        (["nvidia,p3737-0000+p3701-0000", "nvidia,p3701-0000", "nvidia,tegra234"], "jetson-agx-orin"),
+        (["nvidia,p3768-0000+p3767-0000", "nvidia,p3767-0000", "nvidia,tegra234"], "jetson-orin-nx"),
+        (["nvidia,p2972-0000", "nvidia,tegra194"], "jetson-agx-xavier"),
+        (["nvidia,p2771-0000", "nvidia,tegra186"], "jetson-tx2"),
+        (["nvidia,p2371-2180", "nvidia,tegra210"], "jetson-tx1"),
+        (["beagle,am625-beagleplay", "ti,am625"], "beagleplay"),
+        (["beagle,j721e-beagleboneai64", "ti,j721e"], "beaglebone-ai-64"),
     ],
 )
 def test_a_board_is_matched_by_its_device_tree(compatible, name):
@@ -166,10 +197,24 @@ def test_a_board_is_matched_by_its_device_tree(compatible, name):
         ("Raspberry Pi 5 Model B Rev 1.0", "raspberry-pi-5"),
         ("Raspberry Pi 3 Model B Plus Rev 1.3", "raspberry-pi-3-b-plus"),
         ("NVIDIA Jetson Nano 2GB Developer Kit", "jetson-nano"),
+        ("Raspberry Pi 3 Model B Rev 1.2", "raspberry-pi-3-b"),
+        ("Raspberry Pi 400 Rev 1.0", "raspberry-pi-400"),
+        ("Raspberry Pi 500 Rev 1.0", "raspberry-pi-500"),
+        ("Raspberry Pi Compute Module 4 Rev 1.0", "raspberry-pi-cm4"),
+        ("Raspberry Pi Compute Module 4S Rev 1.0", "linux-aarch64"),
+        ("Raspberry Pi Compute Module 5 Lite Rev 1.0", "raspberry-pi-cm5"),
     ],
 )
 def test_a_board_that_gives_no_compatible_strings_is_matched_by_its_model(model, name):
     assert match("aarch64", (), model).name == name
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("TI AM335x BeagleBone Black", "beaglebone-black"), ("TI AM335x BeagleBone Green", "linux-armv7")],
+)
+def test_a_beaglebone_black_is_matched_by_its_model_because_others_carry_its_string_too(model, name):
+    assert match("armv7l", ["ti,am335x-bone-black", "ti,am335x-bone", "ti,am33xx"], model).name == name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 from edgeprof import resources
 from edgeprof.errors import UsageError
 
-ARCHITECTURES = ("aarch64", "armv7l", "x86_64")
+ARCHITECTURES = ("aarch64", "armv7l", "riscv64", "x86_64")
 
 # What `uname -m` says, for the architecture that it means.
 _MACHINES = {"arm64": "aarch64", "armv8l": "armv7l", "amd64": "x86_64"}
@@ -59,10 +59,11 @@ class Target:
         title: What people call it.
         vendor: Who makes it.
         soc: Its system on a chip.
-        architecture: What its cores can run at best: `aarch64`, `armv7l` or `x86_64`.
+        architecture: What its cores can run at best, one of `ARCHITECTURES`.
         cpu: Its cores, the biggest first.
         memory_mib: The sizes it is sold with.
         models: How the device tree's model begins, in whole words, such as `Raspberry Pi 5`.
+        whole_models: Models to which nothing may be added: the `Google Pixel 6 Pro` is no `Google Pixel 6`.
         compatible: Strings of the device tree's `compatible` that belong to this board alone.
         accelerators: What could compute besides the CPU; edgeprof measures the CPU only.
         supply_uv: The voltage at which the board is fed.
@@ -79,6 +80,7 @@ class Target:
     cpu: tuple[CoreGroup, ...] = ()
     memory_mib: tuple[int, ...] = ()
     models: tuple[str, ...] = ()
+    whole_models: tuple[str, ...] = ()
     compatible: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
     supply_uv: int | None = None
@@ -99,7 +101,7 @@ class Target:
     @property
     def is_generic(self) -> bool:
         """It stands for an architecture, not for a board."""
-        return not (self.compatible or self.models)
+        return not (self.compatible or self.models or self.whole_models)
 
 
 _KEYS = tuple(f.name for f in fields(Target) if f.name != "name")
@@ -112,6 +114,7 @@ _SHAPES: dict[str, tuple[str, type]] = {
     "aes_instructions": ("true or false", bool),
     "memory_mib": ("a list of whole numbers", int),
     "models": ("a list of texts", str),
+    "whole_models": ("a list of texts", str),
     "compatible": ("a list of texts", str),
     "accelerators": ("a list of texts", str),
     "notes": ("a list of texts", str),
@@ -151,7 +154,7 @@ def match(machine: str | None, compatible: Iterable[str] = (), model: str | None
     Args:
         machine: What `uname -m` says.
         compatible: The device tree's strings, the most special first, as every device tree has them.
-        model: The device tree's model or DMI's product name.
+        model: The device tree's model, DMI's product name, or a phone's maker and model.
     """
     targets = all_targets()
     for word in compatible:
@@ -167,7 +170,9 @@ def match(machine: str | None, compatible: Iterable[str] = (), model: str | None
 
 def has_model(target: Target, model: str | None) -> bool:
     """Say whether `model` is the target's: `Raspberry Pi 5 Model B Rev 1.0` is, `Raspberry Pi 500` is not."""
-    return model is not None and any(f"{model} ".startswith(f"{known} ") for known in target.models)
+    if model is None:
+        return False
+    return model in target.whole_models or any(f"{model} ".startswith(f"{known} ") for known in target.models)
 
 
 def architecture_of(machine: str | None) -> str | None:

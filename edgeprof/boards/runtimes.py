@@ -15,6 +15,9 @@ TFLITE_RUNTIME = "tflite-runtime"
 
 Version = tuple[int, int]
 
+# Those that either runtime has a wheel for; neither has one for RISC-V.
+RUNTIME_ARCHITECTURES = ("aarch64", "x86_64", "armv7l")
+
 # Read from the ELF files of the wheels, whatever their tags say: ai-edge-litert 2.3.0, tflite-runtime 2.14.0.
 LITERT_GLIBC: Version = (2, 34)
 TFLITE_GLIBC: Version = (2, 27)
@@ -117,6 +120,14 @@ def runtime_advice(facts: BoardFacts) -> str:
     return f"{title}: `{choice.name}`: {'; '.join((*choice.reasons, *warning))}"
 
 
+def no_runtime(machine: str) -> str:
+    """Return why nothing can be measured on an architecture, whatever the system, or nothing."""
+    architecture = architecture_of(machine)
+    if architecture in RUNTIME_ARCHITECTURES:
+        return ""
+    return f"no runtime for `{machine}`" if architecture is None else f"no runtime yet for `{machine}`"
+
+
 def parse_version(text: str | None) -> Version | None:
     """Return major and minor of `3.11.2`, or `None` where it does not begin so."""
     major, _, rest = (text or "").partition(".")
@@ -126,8 +137,9 @@ def parse_version(text: str | None) -> Version | None:
 
 def _refuse_system(machine: str, libc: str, version: Version | None) -> None:
     """Refuse a board on which no runtime can load, whatever is installed."""
-    if architecture_of(machine) is None:
-        raise DeviceError(f"no runtime for `{machine}`", "edgeprof has runtimes for aarch64, x86_64 and armv7l")
+    missing = no_runtime(machine)
+    if missing:
+        raise DeviceError(missing, "edgeprof has runtimes for aarch64, x86_64 and armv7l")
     if libc == "musl":
         hint = "use a Debian, Ubuntu or Raspberry Pi OS image, or a Debian container on the board"
         raise DeviceError("the board has musl, and both runtimes need glibc", hint)

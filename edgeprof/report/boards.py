@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgeprof import units
-from edgeprof.boards import BoardFacts, Difference, runtime_advice, throttling_text
+from edgeprof.boards import BoardFacts, Difference, no_runtime, runtime_advice, throttling_text
 from edgeprof.devices import Device
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
@@ -40,6 +40,9 @@ def print_target(target: Target, *, as_json: bool) -> None:
             found.add_row(plain(name), plain(shown), plain("\n".join(sources.get(name, ())).replace("\n", " ")))
     if target.cpu:
         found.add_row("cpu", plain(_cores(target)), plain(" ".join(sources.get("cpu", ()))))
+    missing = no_runtime(target.architecture) if target.architecture else ""
+    if missing:
+        found.add_row("runtime", plain(missing), "")
     console().print(found)
 
 

@@ -7,7 +7,10 @@ from dataclasses import asdict
 import pytest
 
 from edgeprof import resources
+from edgeprof.boards import parse_facts
 from edgeprof.errors import UsageError
+from edgeprof.remote.oneshot import parse_probe
+from edgeprof.report.boards import print_target
 from edgeprof.targets import (
     ARCHITECTURES,
     all_targets,
@@ -23,6 +26,8 @@ BOARDS = (
     "beaglebone-ai-64",
     "beaglebone-black",
     "beagleplay",
+    "coral-dev-board",
+    "imx8mp-evk",
     "jetson-agx-orin",
     "jetson-agx-xavier",
     "jetson-nano",
@@ -31,6 +36,11 @@ BOARDS = (
     "jetson-tx1",
     "jetson-tx2",
     "jetson-xavier-nx",
+    "khadas-vim3",
+    "le-potato",
+    "odroid-n2",
+    "orange-pi-5",
+    "qualcomm-rb3-gen2",
     "raspberry-pi-3-b",
     "raspberry-pi-3-b-plus",
     "raspberry-pi-4-b",
@@ -40,8 +50,11 @@ BOARDS = (
     "raspberry-pi-cm4",
     "raspberry-pi-cm5",
     "raspberry-pi-zero-2-w",
+    "rock-5b",
+    "visionfive-2",
 )
-GENERIC = ("linux-aarch64", "linux-armv7", "linux-x86-64")
+PHONES = ("oneplus-9", "pixel-6", "pixel-7", "pixel-8")
+GENERIC = ("linux-aarch64", "linux-armv7", "linux-riscv64", "linux-x86-64")
 SOURCE = '"https://example.org/read"'
 
 
@@ -60,10 +73,10 @@ def broken(tmp_path):
 
 
 def test_the_shipped_targets_are_these():
-    assert target_names() == tuple(sorted((*BOARDS, *GENERIC)))
+    assert target_names() == tuple(sorted((*BOARDS, *PHONES, *GENERIC)))
 
 
-@pytest.mark.parametrize("name", [*BOARDS, *GENERIC])
+@pytest.mark.parametrize("name", [*BOARDS, *PHONES, *GENERIC])
 def test_every_fact_of_a_shipped_target_has_an_opened_source(name):
     target = load_target(name)
 
@@ -73,7 +86,7 @@ def test_every_fact_of_a_shipped_target_has_an_opened_source(name):
     assert all(source.urls for source in target.sources)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", [*BOARDS, *PHONES])
 def test_a_shipped_board_names_pages_and_pins_repository_files_to_a_commit(name):
     urls = [url for source in load_target(name).sources for url in source.urls]
 
@@ -87,15 +100,28 @@ def test_a_shipped_board_names_pages_and_pins_repository_files_to_a_commit(name)
 def test_a_shipped_board_can_be_recognised_and_says_its_cores(name):
     target = load_target(name)
 
+    others = {"beaglebone-black": "armv7l", "visionfive-2": "riscv64"}
     assert bool(target.compatible) == (name != "beaglebone-black")
-    assert target.models
+    assert target.models or target.whole_models
     assert target.core_count in {1, 2, 4, 6, 8, 12}
-    assert target.architecture == ("armv7l" if name == "beaglebone-black" else "aarch64")
+    assert target.architecture == others.get(name, "aarch64")
     assert not target.is_generic
 
 
-def test_no_compatible_string_belongs_to_two_targets():
-    strings = [word for target in all_targets() for word in target.compatible]
+@pytest.mark.parametrize("name", PHONES)
+def test_a_shipped_phone_can_be_recognised_and_says_its_cores(name):
+    target = load_target(name)
+
+    assert target.whole_models
+    assert not target.models
+    assert target.core_count == (9 if name == "pixel-8" else 8)
+    assert target.architecture == "aarch64"
+    assert not target.is_generic
+
+
+def test_no_string_belongs_to_two_targets():
+    targets = all_targets()
+    strings = [word for target in targets for word in (*target.compatible, *target.models, *target.whole_models)]
 
     assert len(strings) == len(set(strings))
 
@@ -128,6 +154,19 @@ def test_a_fact_that_nobody_could_open_is_left_out_and_none():
     assert target.aes_instructions is None
     assert target.memory_mib == ()
     assert load_target("linux-armv7").core_count is None
+
+
+@pytest.mark.parametrize("name", ["visionfive-2", "linux-riscv64"])
+def test_a_board_of_an_architecture_without_a_runtime_is_shown_so(name, capsys):
+    print_target(load_target(name), as_json=False)
+
+    assert "no runtime yet for `riscv64`" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_board_that_has_a_runtime_is_shown_without_a_word_on_it(capsys):
+    print_target(load_target("rock-5b"), as_json=False)
+
+    assert "no runtime" not in " ".join(capsys.readouterr().out.split())
 
 
 def test_unknown_target_suggests_the_nearest():
@@ -185,6 +224,16 @@ def test_loading_one_target_reads_no_other(tmp_path, monkeypatch):
         (["nvidia,p2371-2180", "nvidia,tegra210"], "jetson-tx1"),
         (["beagle,am625-beagleplay", "ti,am625"], "beagleplay"),
         (["beagle,j721e-beagleboneai64", "ti,j721e"], "beaglebone-ai-64"),
+        (["radxa,rock-5b", "rockchip,rk3588"], "rock-5b"),
+        (["xunlong,orangepi-5", "rockchip,rk3588s"], "orange-pi-5"),
+        (["google,imx8mq-phanbell", "fsl,imx8mq"], "coral-dev-board"),
+        (["fsl,imx8mp-evk", "fsl,imx8mp"], "imx8mp-evk"),
+        (["khadas,vim3", "amlogic,a311d", "amlogic,g12b"], "khadas-vim3"),
+        (["hardkernel,odroid-n2", "amlogic,g12b"], "odroid-n2"),
+        (["libretech,aml-s905x-cc", "amlogic,s905x", "amlogic,meson-gxl"], "le-potato"),
+        (["qcom,qcs6490-rb3gen2", "qcom,qcm6490"], "qualcomm-rb3-gen2"),
+        (["starfive,visionfive-2-v1.3b", "starfive,jh7110"], "visionfive-2"),
+        (["google,gs101-oriole", "google,gs101"], "pixel-6"),
     ],
 )
 def test_a_board_is_matched_by_its_device_tree(compatible, name):
@@ -203,6 +252,7 @@ def test_a_board_is_matched_by_its_device_tree(compatible, name):
         ("Raspberry Pi Compute Module 4 Rev 1.0", "raspberry-pi-cm4"),
         ("Raspberry Pi Compute Module 4S Rev 1.0", "linux-aarch64"),
         ("Raspberry Pi Compute Module 5 Lite Rev 1.0", "raspberry-pi-cm5"),
+        ("Radxa ROCK 5B", "rock-5b"),
     ],
 )
 def test_a_board_that_gives_no_compatible_strings_is_matched_by_its_model(model, name):
@@ -218,15 +268,50 @@ def test_a_beaglebone_black_is_matched_by_its_model_because_others_carry_its_str
 
 
 @pytest.mark.parametrize(
+    ("maker", "model", "name"),
+    [
+        ("Google", "Pixel 6", "pixel-6"),
+        ("Google", "Pixel 7", "pixel-7"),
+        ("Google", "Pixel 8", "pixel-8"),
+        ("OnePlus", "LE2115", "oneplus-9"),
+        ("Google", "Pixel 6 Pro", "linux-aarch64"),
+        ("Google", "Pixel 8a", "linux-aarch64"),
+    ],
+)
+def test_a_phone_is_matched_by_what_android_says(maker, model, name):
+    said = f"machine=aarch64\nandroid.ro.product.manufacturer={maker}\nandroid.ro.product.model={model}\n"
+    facts = parse_facts(parse_probe(said))
+
+    assert match(facts.machine, facts.compatible, facts.model).name == name
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("Xunlong Orange Pi 5", "orange-pi-5"),
+        ("Xunlong Orange Pi 5 Plus", "linux-aarch64"),
+        ("Libre Computer AML-S905X-CC V2", "linux-aarch64"),
+    ],
+)
+def test_a_model_that_goes_on_is_another_kind_where_the_target_says_the_whole(model, name):
+    assert match("aarch64", (), model).name == name
+
+
+@pytest.mark.parametrize(
     ("machine", "name"),
-    [("aarch64", "linux-aarch64"), ("armv7l", "linux-armv7"), ("x86_64", "linux-x86-64")],
+    [
+        ("aarch64", "linux-aarch64"),
+        ("armv7l", "linux-armv7"),
+        ("riscv64", "linux-riscv64"),
+        ("x86_64", "linux-x86-64"),
+    ],
 )
 def test_an_unknown_board_is_matched_by_its_architecture(machine, name):
     assert match(machine, ["acme,board"], "Acme Board").name == name
 
 
 def test_nothing_matches_an_architecture_that_edgeprof_does_not_know():
-    assert match("riscv64") is None
+    assert match("mips") is None
     assert match(None) is None
 
 
@@ -330,7 +415,7 @@ def test_an_unknown_architecture_is_refused(broken):
     error = broken(f'title = "B"\narchitecture = "mips"\n[sources]\narchitecture = {SOURCE}\n')
 
     assert error.message == "unknown architecture in targets/board.toml: `mips`"
-    assert error.hint == "known architectures: aarch64, armv7l, x86_64"
+    assert error.hint == "known architectures: aarch64, armv7l, riscv64, x86_64"
 
 
 def test_a_target_without_a_title_is_refused(broken):

@@ -554,8 +554,9 @@ static int patience_ms(void) {
     for (int i = 0; i < MOST_CHILDREN; i++)
         if (children[i].number && children[i].busy && children[i].deadline_ns < first) first = children[i].deadline_ns;
     if (first == INT64_MAX) return -1;
-    int64_t left = (first - clock_ns(CLOCK_MONOTONIC)) / 1000000 + 1;
-    return left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+    int64_t left_ns = first - clock_ns(CLOCK_MONOTONIC);
+    int64_t left_ms = left_ns / 1000000 + 1;
+    return left_ns <= 0 ? 0 : left_ms > 3600000 ? 3600000 : (int)left_ms;
 }
 
 int serve(const char *folder) {

@@ -1,7 +1,5 @@
 """A matrix that was cut short goes on where it stopped; a project file says what the matrix is."""
 
-import sys
-
 from edgeprof import resources
 
 MODEL = resources.folder("device_agents") / "selftest.tflite"
@@ -12,10 +10,10 @@ def test_a_board_that_failed_is_measured_later_and_the_rest_is_taken_from_before
         f'models = ["{MODEL}"]\ndevices = ["local", "board"]\nlaunches = 2\nrecipes = ["int8"]\n'
     )
     options = ("--runs", "40", "--no-energy", "--json")
-    board.link("python3", "/nowhere")
+    board.install("mkdir", "echo out of order >&2; exit 1")
 
     first = cli("profile", *options)
-    board.link("python3", sys.executable)
+    board.link("mkdir")
     second = cli("profile", *options, "--resume")
     third = cli("profile", *options, "--resume", "-d", "local", "--launches", "3")
 

@@ -90,10 +90,10 @@ def test_calling_a_run_off_ends_its_request_and_its_child(agent: Agent, child: i
 
 
 def test_a_model_that_takes_too_long_to_open_is_ended(agent: Agent, selftest: Path):
-    refused = agent.refusal("open", **agent.opening(selftest, timeout_s=0.001))
+    refused = agent.refusal("open", **agent.opening(selftest, timeout_s=0.000001))
 
     assert refused.code == "child_timeout"
-    assert refused.data["timeout_s"] == 0.001
+    assert refused.data["timeout_s"] == 0.000001
     assert refused.data["stage"] in {"start", "runtime", "model", "allocate"}
     assert agent.processes() == set()
     assert agent.open(selftest)["child"] > 0

@@ -30,6 +30,8 @@ _SHELL = re.compile(r"[$#%>]\s?$")
 _BOOT_LOADER = re.compile(r"^(?:=>|u-boot\S*>|barebox\S*>|grub>|CFE>|marvell>>)\s*$", re.IGNORECASE)
 _COUNTDOWN = re.compile(r"(?:autoboot|stop boot)", re.IGNORECASE)
 
+_INTERRUPT, _XON = "\x03", "\x11"
+
 _PROMPT_REST_S = 0.15
 _REST_S = 0.6
 _LONGEST_REST_S = 3.0
@@ -143,7 +145,7 @@ def start_link(line: Line, login: Login) -> int:
         session = _started(console, login, "exec " if logged_in else "")
         if session is not None:
             return session
-        console.type("\x03\r")
+        console.type(_INTERRUPT + "\r")
     raise TransportError(
         f"the link's program did not start on {login.address.url}",
         "is the line very noisy, or is another program reading this console?",
@@ -169,8 +171,8 @@ class _Visit:
         self._console, self._login = console, login
         self._typed = ""
         self._said = ""
-        self._nudged = False
-        self._ever_heard = False
+        self._nudged, self._nudges = False, 0
+        self._ever_heard = self._echoes = False
         self.logged_in = False
         self.rest_s = _REST_S
 
@@ -179,6 +181,7 @@ class _Visit:
         console = self._console
         text, tail = console.text, console.tail
         self._ever_heard = self._ever_heard or bool(console.everything.strip())
+        self._echoes = self._echoes or bool(console.everything)
         session = console.stray_session()
         if session is not None:
             self._end_stray(session)
@@ -201,6 +204,9 @@ class _Visit:
         """Return the error of a console that never showed a shell."""
         address, waited = self._login.address, f"in {self._login.address.wait_s:g} s"
         longer = "a board that boots slowly gets more time with `?wait=180`"
+        if self._echoes and not self._ever_heard:
+            hint = "a program may be running there: end it with Ctrl-C at the console"
+            return TransportError(f"{address.url} echoes and says nothing {waited}", hint)
         if not self._ever_heard and not self._console.noise_bytes:
             hint = f"is the board on, and are TX and RX crossed? {longer}"
             return TransportError(f"nothing is heard on {address.url} {waited}", hint)
@@ -242,7 +248,8 @@ class _Visit:
 
     def _is_shell(self) -> bool:
         self._console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
-        if self._console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S) is None:
+        if self._console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S, _PROMPT_STAYS_S) is None:
+            self._console.type(_INTERRUPT)  # it may stand in the middle of what an earlier visit, or noise, began
             return False
         self._console.listen()  # until its prompt is back
         return True
@@ -260,7 +267,9 @@ class _Visit:
         if not _COUNTDOWN.search(console.everything[-200:]) and (kernel or not console.busy):
             self._nudged = bool(console.text.strip())
             self.rest_s = min(2 * self.rest_s, _LONGEST_REST_S)  # a slow board is not to be flooded
-            console.type("\r")
+            self._nudges += 1
+            stopped = self._nudges % 2 == 0 and not console.everything
+            console.type(_XON + "\r" if stopped else "\r")
 
     def _say(self, text: str) -> None:
         if text != self._said:

@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+import tty
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -150,6 +152,25 @@ def test_a_shell_that_is_there_already_is_used_and_left_as_it_was(shell, prompt,
     assert console.started == 1
 
 
+@pytest.mark.parametrize("left", [b'echo "$(cat <<X\r', b"\x13"], ids=["within quotes", "stopped by XOFF"])
+def test_a_shell_that_an_earlier_visit_or_noise_left_in_the_middle_of_something_is_used(left, at, way, uart):
+    at(SHELL)
+    hears(uart, b"bash-")
+    hears(uart, b"never said", left, timeout_s=0.5)
+
+    with closing(way()) as transport:
+        assert works(transport)
+
+
+def test_a_program_that_somebody_runs_there_is_left_alone_and_named(at, way, uart):
+    at(["cat"])
+
+    with pytest.raises(TransportError, match="echoes and says nothing") as caught:
+        way(query="fastest=115200&wait=3")
+
+    assert "Ctrl-C" in caught.value.hint
+
+
 def test_messages_of_the_kernel_amid_login_and_work_do_no_harm(at, way, uart, home, monkeypatch):
     import threading
 
@@ -205,6 +226,8 @@ def test_a_board_in_its_boot_loader_is_named(at, way, home):
 
 
 def test_a_silent_line_is_an_error_that_says_what_to_look_at(way, uart):
+    with Path(uart.board).open("rb", buffering=0) as board:
+        tty.setraw(board)  # nothing echoes
     with pytest.raises(TransportError) as caught:
         way(query="wait=2")
 

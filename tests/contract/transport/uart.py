@@ -171,7 +171,8 @@ class Console:
                 self._process = self._start()
 
     def _kill(self) -> None:
-        """End every process whose terminal this is."""
+        """End every process whose terminal this is, and `setsid`, which may wait for a terminal that noise has stopped."""
+        self._process.kill()
         device = os.stat(self._uart.board).st_rdev
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError, IndexError, ValueError):

@@ -1,0 +1,50 @@
+"""The values that pass between the parts: frozen, with units in their names.
+
+`None` means unknown or not measured, never zero; the reason stands beside it.
+"""
+
+from edgeprof.records.launch import CoreClock, Memory, RawLaunch, StartUp, State, SustainedWindow
+from edgeprof.records.model import Artifact, ModelFacts, Reference, TensorSpec
+from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
+from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
+from edgeprof.records.power import PowerTrace
+from edgeprof.records.result import (
+    ORIGIN,
+    Accuracy,
+    Comparison,
+    Estimate,
+    GoldenCheck,
+    RunResult,
+    RuntimeInfo,
+    Warning_,
+)
+
+__all__ = [
+    "ACCELERATOR_CPU",
+    "CLOCK_INSTRUCTIONS",
+    "CLOCK_WALL",
+    "ORIGIN",
+    "Accuracy",
+    "Artifact",
+    "Comparison",
+    "CoreClock",
+    "Estimate",
+    "GoldenCheck",
+    "Memory",
+    "ModelFacts",
+    "OpProfile",
+    "OpTime",
+    "PeakProbe",
+    "Peaks",
+    "PowerTrace",
+    "RawLaunch",
+    "Reference",
+    "RunPlan",
+    "RunResult",
+    "RuntimeInfo",
+    "StartUp",
+    "State",
+    "SustainedWindow",
+    "TensorSpec",
+    "Warning_",
+]

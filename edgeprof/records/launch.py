@@ -1,0 +1,124 @@
+"""What one launch brings back, and the state that the board was in."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StartUp:
+    """The stages of one process's start, each on its own.
+
+    Attributes:
+        process_start_ns: From the agent's spawn to the child's first statement.
+        runtime_load_ns: Loading the runtime's library.
+        model_load_ns: Opening and checking the model.
+        allocate_ns: Compiling it: delegates, tensors, packed weights as far as the runtime does it here.
+        first_inference_ns: The first run.
+    """
+
+    process_start_ns: int
+    runtime_load_ns: int
+    model_load_ns: int
+    allocate_ns: int
+    first_inference_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of one process after at least one inference, against the same process before it loaded the model.
+
+    Attributes:
+        anonymous_growth_bytes: Growth of private anonymous memory: weights as the runtime packed them, and the arena.
+        file_backed_growth_bytes: Growth of file-backed memory: the mapped model file and libraries.
+        peak_rss_bytes: The process's highest resident set.
+        runtime_bytes: Growth of resident memory by loading the runtime's library.
+        agent_bytes: Resident memory of the agent's process before that, its interpreter included; `None` in runs of
+            older versions.
+    """
+
+    anonymous_growth_bytes: int
+    file_backed_growth_bytes: int
+    peak_rss_bytes: int
+    runtime_bytes: int
+    agent_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoreClock:
+    """A core's clock in kHz: at the last look before a round of launches, meanwhile, and at the first look after.
+
+    `None` where nobody saw it.
+    """
+
+    before: int | None
+    low: int | None
+    high: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the board did while one round of launches ran; what it does not say is `None`.
+
+    Attributes:
+        temp_mc: Highest temperature of any zone, in thousandths of a degree Celsius.
+        freq_khz_low: Lowest clock of any core.
+        freq_khz_high: Highest clock of any core.
+        others_cores: How many cores processes of others kept busy, on average.
+        throttled: Every bit of throttling that a Raspberry Pi's firmware showed meanwhile.
+        core_khz: Clock of each core, in the board's order; empty where none says its own.
+    """
+
+    temp_mc: int | None
+    freq_khz_low: int | None
+    freq_khz_high: int | None
+    others_cores: float | None
+    throttled: int | None = None
+    core_khz: tuple[CoreClock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SustainedWindow:
+    """A second of a run that goes on for minutes.
+
+    Attributes:
+        start_s: When it began, from the beginning of the first.
+        runs: Runs in it.
+        median_ns: Median latency.
+        p90_ns: 90th percentile of latency.
+        temp_mc: Highest temperature of any zone, or `None`.
+        freq_khz_high: Highest clock of any core, or `None`.
+    """
+
+    start_s: float
+    runs: int
+    median_ns: float
+    p90_ns: float
+    temp_mc: int | None
+    freq_khz_high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawLaunch:
+    """One fresh process: everything it measured, nothing summarised.
+
+    Attributes:
+        index: 0 for the first launch of a cell.
+        latency_ns: Each timed run by the board's clock, in order; `RunPlan.amount` says what it stands for.
+        warmup_ns: Each warm-up run, in order (the first inference is in `start_up`).
+        start_up: The stages before.
+        cpu_time_ns: User and system time of the process during the timed runs.
+        wall_time_ns: Duration of the timed part.
+        started_unix_ns: The board's clock when the timed part began.
+        missed: Runs at a rate that began a whole interval late or more.
+        blocks: Timed runs in each block, in order, where cells took turns block by block; else empty.
+    """
+
+    index: int
+    latency_ns: tuple[int, ...]
+    warmup_ns: tuple[int, ...]
+    start_up: StartUp
+    cpu_time_ns: int
+    wall_time_ns: int
+    started_unix_ns: int
+    missed: int = 0
+    blocks: tuple[int, ...] = ()

@@ -23,7 +23,7 @@ from edgeprof.remote import SetupOptions, connect_board
 from edgeprof.remote.selftest import self_test
 from edgeprof.transport.files import push_bytes
 from edgeprof.transport.serial import SerialTransport
-from edgeprof.transport.seriallogin import Console as Prompt
+from edgeprof.transport.serialconsole import Console as Prompt
 from edgeprof.transport.serialport import open_line
 from edgeprof.transport.serialurl import parse_address
 from tests.contract.transport.uart import SHELL, Console, Uart

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeprof.errors import DeviceError, TransportError
+from edgeprof.transport.serialconsole import KERNEL, LISTEN_S, LOGIN, PASSWORD, REST_S, SHELL, Console
 from edgeprof.transport.seriallink import packed_program, protocol, start_command
 from edgeprof.transport.serialport import Line
 from edgeprof.transport.serialurl import SerialAddress
@@ -20,30 +21,20 @@ PASSWORD_VARIABLE = "EDGEPROF_SERIAL_PASSWORD"  # noqa: S105 - its name
 
 Say = Callable[[str], None]
 
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
-# Printed at any moment, also behind a prompt, which is whole again without it.
-_KERNEL = re.compile(r"\[ *\d+\.\d{6}\] [^\n]*\n")
-_LOGIN = re.compile(r"(?:login|username|user name|anmelden)\s*:\s*$", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?:password|passwort|passphrase|mot de passe|contraseña)[^\n]*:", re.IGNORECASE)
 _REFUSED = re.compile(r"incorrect|login failed|authentication failure|access denied", re.IGNORECASE)
-_SHELL = re.compile(r"[$#%>]\s?$")
 _BOOT_LOADER = re.compile(r"^(?:=>|u-boot\S*>|barebox\S*>|grub>|CFE>|marvell>>)\s*$", re.IGNORECASE)
 _COUNTDOWN = re.compile(r"(?:autoboot|stop boot)", re.IGNORECASE)
 
 _INTERRUPT, _XON = "\x03", "\x11"
 
-_PROMPT_REST_S = 0.15
-_REST_S = 0.6
 _LONGEST_REST_S = 3.0
 _COUNTDOWN_S = 4.0
-_LISTEN_S = 2.0
 _ANSWER_S = 4.0
 _PROBE_S = 10.0
 _START_TRIES = 3
 # Python takes seconds to start on a slow board; a start that failed shows by its prompt.
 _LOADER_S = 90.0
 _PROMPT_STAYS_S = 5.0
-_KEPT_CHARS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,82 +44,6 @@ class Login:
     address: SerialAddress
     silent_s: float
     say: Say
-
-
-class Console:
-    """Text to and from a board."""
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._raw = b""
-        self.noise_bytes = 0
-        self.busy = False
-
-    @property
-    def text(self) -> str:
-        """Return what was heard since something was typed, without escape sequences and the kernel's messages."""
-        return _KERNEL.sub("", self.everything)
-
-    @property
-    def everything(self) -> str:
-        """Return what was heard since something was typed, without escape sequences."""
-        text = _ESCAPES.sub("", self._raw.decode(errors="replace"))
-        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-
-    @property
-    def tail(self) -> str:
-        """Return the line that the cursor is on."""
-        return self.text.rpartition("\n")[2]
-
-    def type(self, text: str) -> None:
-        """Type at the console; what was heard before is forgotten."""
-        self._raw = b""
-        self._line.write(text.encode())
-
-    def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self._line.write(data)
-
-    def listen(self, rest_s: float = _REST_S, most_s: float = _LISTEN_S) -> None:
-        """Listen until the board has been quiet for a while, or for a time; `busy` says which."""
-        end = time.monotonic() + most_s
-        self.busy = True
-        while self.busy and time.monotonic() < end:
-            self.busy = self.hear(_PROMPT_REST_S if self._at_prompt() else rest_s)
-
-    def await_text(
-        self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")
-    ) -> re.Match[str] | None:
-        """Return the first match in what is heard, or `None` when the time is over or a prompt stays so long."""
-        end, heard_at = time.monotonic() + timeout_s, time.monotonic()
-        while (match := pattern.search(self.text)) is None and time.monotonic() < end:
-            heard_at = time.monotonic() if self.hear(0.05) else heard_at
-            if time.monotonic() > heard_at + prompt_s and self._at_prompt():
-                return None
-        return match
-
-    def hear(self, timeout_s: float) -> bool:
-        """Take in what comes next; return whether anything did."""
-        data = self._line.read(timeout_s)
-        self._raw = (self._raw + data)[-_KEPT_CHARS:]
-        self.noise_bytes = (self.noise_bytes + len(data)) if self._is_noise() else 0
-        return bool(data)
-
-    def stray_session(self) -> int | None:
-        """Return the session of a link that a program left behind, if its frames are heard."""
-        for piece in self._raw.split(b"\0"):
-            found = protocol.opened(piece) if piece else None
-            if found:
-                return int(found[1])
-        return None
-
-    def _at_prompt(self) -> bool:
-        tail = self.tail
-        return bool(_LOGIN.search(tail) or _SHELL.search(tail) or _PASSWORD.search(tail))
-
-    def _is_noise(self) -> bool:
-        odd = sum(byte >= 0x80 or (byte < 0x20 and byte not in b"\r\n\t\x1b\x07\x08\0") for byte in self._raw)
-        return odd * 4 > len(self._raw)
 
 
 def start_link(line: Line, login: Login) -> int:
@@ -156,7 +71,7 @@ def _reach_shell(console: Console, login: Login) -> bool:
     """Come to a shell, whatever the console shows; return whether we logged in ourselves."""
     visit = _Visit(console, login)
     end = time.monotonic() + login.address.wait_s
-    console.listen(most_s=_REST_S)
+    console.listen(most_s=REST_S)
     while not visit.step():
         if time.monotonic() > end:
             raise visit.nothing_came_of_it()
@@ -174,7 +89,7 @@ class _Visit:
         self._nudged, self._nudges = False, 0
         self._ever_heard = self._echoes = False
         self.logged_in = False
-        self.rest_s = _REST_S
+        self.rest_s = REST_S
 
     def step(self) -> bool:
         """Answer what the console shows; return whether it is a shell."""
@@ -187,13 +102,13 @@ class _Visit:
             self._end_stray(session)
         elif self._typed == "password" and _REFUSED.search(text):
             raise self._refused()
-        elif _LOGIN.search(tail):
+        elif LOGIN.search(tail):
             self._type_user()
-        elif _PASSWORD.search(text if self._typed == "user" else tail):
+        elif PASSWORD.search(text if self._typed == "user" else tail):
             self._type_password()
         elif _BOOT_LOADER.search(tail):
             raise TransportError(f"{self._login.address.url} stands in its boot loader (`{tail.strip()}`)", "boot it")
-        elif text.strip() and (_SHELL.search(tail) or self._nudged):
+        elif text.strip() and (SHELL.search(tail) or self._nudged):
             self._nudged = False
             return self._is_shell()
         else:
@@ -238,7 +153,7 @@ class _Visit:
             return
         self._typed = "password"
         self._console.type(password_of(self._login.address) + "\r")
-        self._console.listen(_LISTEN_S, _ANSWER_S)
+        self._console.listen(LISTEN_S, _ANSWER_S)
 
     def _refused(self) -> TransportError:
         forget_password(self._login.address)
@@ -255,7 +170,7 @@ class _Visit:
         return True
 
     def _wait(self) -> None:
-        console, kernel = self._console, _KERNEL.search(self._console.everything)
+        console, kernel = self._console, KERNEL.search(self._console.everything)
         lines = [line.strip() for line in console.everything.split("\n") if line.strip()]
         if _COUNTDOWN.search(console.everything[-200:]):
             self._say("the board is about to boot")

@@ -1,0 +1,95 @@
+"""What a console says: its text without escapes and kernel messages, its prompts, frames of a link left behind."""
+
+import re
+import time
+
+from edgeprof.transport.seriallink import protocol
+from edgeprof.transport.serialport import Line
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
+# Printed at any moment, also behind a prompt, which is whole again without it.
+KERNEL = re.compile(r"\[ *\d+\.\d{6}\] [^\n]*\n")
+LOGIN = re.compile(r"(?:login|username|user name|anmelden)\s*:\s*$", re.IGNORECASE)
+PASSWORD = re.compile(r"(?:password|passwort|passphrase|mot de passe|contraseña)[^\n]*:", re.IGNORECASE)
+SHELL = re.compile(r"[$#%>]\s?$")
+
+_PROMPT_REST_S = 0.15
+REST_S = 0.6
+LISTEN_S = 2.0
+_KEPT_CHARS = 8192
+
+
+class Console:
+    """Text to and from a board."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._raw = b""
+        self.noise_bytes = 0
+        self.busy = False
+
+    @property
+    def text(self) -> str:
+        """Return what was heard since something was typed, without escape sequences and the kernel's messages."""
+        return KERNEL.sub("", self.everything)
+
+    @property
+    def everything(self) -> str:
+        """Return what was heard since something was typed, without escape sequences."""
+        text = _ESCAPES.sub("", self._raw.decode(errors="replace"))
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+
+    @property
+    def tail(self) -> str:
+        """Return the line that the cursor is on."""
+        return self.text.rpartition("\n")[2]
+
+    def type(self, text: str) -> None:
+        """Type at the console; what was heard before is forgotten."""
+        self._raw = b""
+        self._line.write(text.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._line.write(data)
+
+    def listen(self, rest_s: float = REST_S, most_s: float = LISTEN_S) -> None:
+        """Listen until the board has been quiet for a while, or for a time; `busy` says which."""
+        end = time.monotonic() + most_s
+        self.busy = True
+        while self.busy and time.monotonic() < end:
+            self.busy = self.hear(_PROMPT_REST_S if self._at_prompt() else rest_s)
+
+    def await_text(
+        self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")
+    ) -> re.Match[str] | None:
+        """Return the first match in what is heard, or `None` when the time is over or a prompt stays so long."""
+        end, heard_at = time.monotonic() + timeout_s, time.monotonic()
+        while (match := pattern.search(self.text)) is None and time.monotonic() < end:
+            heard_at = time.monotonic() if self.hear(0.05) else heard_at
+            if time.monotonic() > heard_at + prompt_s and self._at_prompt():
+                return None
+        return match
+
+    def hear(self, timeout_s: float) -> bool:
+        """Take in what comes next; return whether anything did."""
+        data = self._line.read(timeout_s)
+        self._raw = (self._raw + data)[-_KEPT_CHARS:]
+        self.noise_bytes = (self.noise_bytes + len(data)) if self._is_noise() else 0
+        return bool(data)
+
+    def stray_session(self) -> int | None:
+        """Return the session of a link that a program left behind, if its frames are heard."""
+        for piece in self._raw.split(b"\0"):
+            found = protocol.opened(piece) if piece else None
+            if found:
+                return int(found[1])
+        return None
+
+    def _at_prompt(self) -> bool:
+        tail = self.tail
+        return bool(LOGIN.search(tail) or SHELL.search(tail) or PASSWORD.search(tail))
+
+    def _is_noise(self) -> bool:
+        odd = sum(byte >= 0x80 or (byte < 0x20 and byte not in b"\r\n\t\x1b\x07\x08\0") for byte in self._raw)
+        return odd * 4 > len(self._raw)

@@ -62,28 +62,26 @@ def _block(length: int) -> mmap.mmap:
 
 
 def _round(call: object, addresses: list, length: int, calls: int) -> int:
-    """Return how long all threads together take for so many calls each; `ctypes` lets them run at once."""
-    if len(addresses) == 1:
-        start = time.perf_counter_ns()
-        _repeat(call, addresses[0], length, calls)
-        return time.perf_counter_ns() - start
-    barrier = threading.Barrier(len(addresses) + 1)
-    threads = [threading.Thread(target=_after, args=(barrier, call, pair, length, calls)) for pair in addresses]
+    """Return how long all threads together take for so many calls each; `ctypes` lets them run at once.
+
+    From the first one's start to the last one's end: who waits for them may itself have to wait for a core.
+    """
+    spans = []
+    barrier = threading.Barrier(len(addresses))
+    arguments = [(barrier, spans, call, pair, length, calls) for pair in addresses]
+    threads = [threading.Thread(target=_repeat, args=each) for each in arguments[1:]]
     for thread in threads:
         thread.start()
-    barrier.wait()
-    start = time.perf_counter_ns()
+    _repeat(*arguments[0])
     for thread in threads:
         thread.join()
-    return time.perf_counter_ns() - start
+    return max(end for _, end in spans) - min(start for start, _ in spans)
 
 
-def _after(barrier: threading.Barrier, call: object, pair: tuple, length: int, calls: int) -> None:
-    barrier.wait()
-    _repeat(call, pair, length, calls)
-
-
-def _repeat(call: object, pair: tuple, length: int, calls: int) -> None:
+def _repeat(barrier: threading.Barrier, spans: list, call: object, pair: tuple, length: int, calls: int) -> None:
     first, second = pair
+    barrier.wait()
+    start = time.perf_counter_ns()
     for _ in range(calls):
         call(first, second, length)
+    spans.append((start, time.perf_counter_ns()))

@@ -66,22 +66,19 @@ def _round(call: object, addresses: list, length: int, calls: int) -> int:
 
     From the first one's start to the last one's end: who waits for them may itself have to wait for a core.
     """
-    spans = []
-    barrier = threading.Barrier(len(addresses))
-    arguments = [(barrier, spans, call, pair, length, calls) for pair in addresses]
-    threads = [threading.Thread(target=_repeat, args=each) for each in arguments[1:]]
+    spans, barrier = [], threading.Barrier(len(addresses))
+
+    def repeat(first: int, second: int) -> None:
+        barrier.wait()
+        start = time.perf_counter_ns()
+        for _ in range(calls):
+            call(first, second, length)
+        spans.append((start, time.perf_counter_ns()))
+
+    threads = [threading.Thread(target=repeat, args=pair) for pair in addresses[1:]]
     for thread in threads:
         thread.start()
-    _repeat(*arguments[0])
+    repeat(*addresses[0])
     for thread in threads:
         thread.join()
     return max(end for _, end in spans) - min(start for start, _ in spans)
-
-
-def _repeat(barrier: threading.Barrier, spans: list, call: object, pair: tuple, length: int, calls: int) -> None:
-    first, second = pair
-    barrier.wait()
-    start = time.perf_counter_ns()
-    for _ in range(calls):
-        call(first, second, length)
-    spans.append((start, time.perf_counter_ns()))

@@ -36,7 +36,8 @@ def main() -> None:
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "push.py")], check=True)
     subprocess.run([sys.executable, str(ROOT / "benchmarks" / "per_op.py"), str(model())], check=True)
     subprocess.run([sys.executable, "-m", "benchmarks.sampler"], check=True, cwd=ROOT)
-    subprocess.run([sys.executable, "-m", "benchmarks.serial"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.agents"], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "benchmarks.serial"], check=True, cwd=ROOT)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -97,6 +97,15 @@ class _Tensor:
         return math.ceil(self.elements * _ITEM_BYTES.get(self.dtype, 1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Node:
+    name: str
+    custom: bool
+    raw: Any
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
 def read_costs(path: Path) -> ModelCost:
     """Return what the model at `path` costs by its shapes.
 
@@ -115,33 +124,13 @@ def _costs(data: bytes) -> ModelCost:
     model = tflite.Model.GetRootAs(data, 0)
     graph, size = model.Subgraphs(0), len(data)
     tensors = [_tensor(model, graph, i) for i in range(count_in(graph.TensorsLength(), size))]
-    nodes = [graph.Operators(i) for i in range(count_in(graph.OperatorsLength(), size))]
-    ends = [(_numbers(n.InputsAsNumpy(), tensors), _numbers(n.OutputsAsNumpy(), tensors)) for n in nodes]
+    nodes = [_node(model, graph, i, tensors) for i in range(count_in(graph.OperatorsLength(), size))]
+    ends = [(node.inputs, node.outputs) for node in nodes]
     live = _live_bytes(
         tensors, ends, _numbers(graph.InputsAsNumpy(), tensors), _numbers(graph.OutputsAsNumpy(), tensors)
     )
-    ops, used = [], set()
-    for index, (node, (inputs, outputs)) in enumerate(zip(nodes, ends, strict=True)):
-        name, custom = op_name(model.OperatorCodes(node.OpcodeIndex()))
-        weights = _weights(name, inputs, tensors)
-        used.update(weights)
-        moved = [tensors[i] for i in {*inputs, *outputs} if i >= 0 and not tensors[i].constant_bytes]
-        spec = tensor_spec(graph, outputs[0]) if outputs and outputs[0] >= 0 else None
-        macs = None if custom or name in _UNCOUNTED else _macs(name, node, inputs, outputs, tensors)
-        ops.append(
-            OpCost(
-                index=index,
-                name=name,
-                shape=spec.shape if spec else None,
-                dtype=spec.dtype if spec else None,
-                macs=macs,
-                arithmetic=_arithmetic(name, inputs, tensors) if macs else None,
-                parameters=sum(tensors[i].elements for i in weights),
-                weight_bytes=sum(tensors[i].constant_bytes for i in weights),
-                activation_bytes=sum(tensor.size_bytes for tensor in moved),
-                live_bytes=live[index],
-            )
-        )
+    ops = [_op(index, node, tensors, live[index]) for index, node in enumerate(nodes)]
+    used = {i for node in nodes for i in _weights(node.name, node.inputs, tensors)}
     return ModelCost(
         file_bytes=size,
         parameters=sum(tensors[i].elements for i in used),
@@ -152,6 +141,33 @@ def _costs(data: bytes) -> ModelCost:
         peak_op=live.index(max(live)) if live else None,
         other_graphs=model.SubgraphsLength() - 1,
         ops=tuple(ops),
+    )
+
+
+def _node(model: Any, graph: Any, index: int, tensors: Sequence[_Tensor]) -> _Node:  # noqa: ANN401 - `tflite` has no types
+    raw = graph.Operators(index)
+    name, custom = op_name(model.OperatorCodes(raw.OpcodeIndex()))
+    ends = (_numbers(raw.InputsAsNumpy(), tensors), _numbers(raw.OutputsAsNumpy(), tensors))
+    return _Node(name, custom, raw, *ends)
+
+
+def _op(index: int, node: _Node, tensors: Sequence[_Tensor], live_bytes: int) -> OpCost:
+    name, inputs, outputs = node.name, node.inputs, node.outputs
+    weights = _weights(name, inputs, tensors)
+    moved = [tensors[i] for i in {*inputs, *outputs} if i >= 0 and not tensors[i].constant_bytes]
+    first = tensors[outputs[0]] if outputs and outputs[0] >= 0 else None
+    macs = None if node.custom or name in _UNCOUNTED else _macs(name, node.raw, inputs, outputs, tensors)
+    return OpCost(
+        index=index,
+        name=name,
+        shape=first.shape if first else None,
+        dtype=first.dtype if first else None,
+        macs=macs,
+        arithmetic=_arithmetic(name, inputs, tensors) if macs else None,
+        parameters=sum(tensors[i].elements for i in weights),
+        weight_bytes=sum(tensors[i].constant_bytes for i in weights),
+        activation_bytes=sum(tensor.size_bytes for tensor in moved),
+        live_bytes=live_bytes,
     )
 
 

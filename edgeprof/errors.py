@@ -64,11 +64,17 @@ class ChildError(DeviceError):
 
     Attributes:
         code: The agent's error code, such as `child_crashed`; see docs/agent-protocol.md.
+        signal: The signal that ended it, such as `SIGKILL`, or `None`.
+        pid: The process that it was, or `None` where the agent does not say.
     """
 
-    def __init__(self, message: str, hint: str | None = None, *, code: str) -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, *, code: str, signal: str | None = None, pid: int | None = None
+    ) -> None:
         super().__init__(message, hint)
         self.code = code
+        self.signal = signal
+        self.pid = pid
 
 
 class MeasurementError(EdgeprofError):

@@ -14,6 +14,7 @@ from edgeprof.stats import (
     latency_estimates,
     over_launches,
     start_up_estimates,
+    summary_estimates,
     sustained_estimates,
 )
 from edgeprof.stats.proportions import wilson
@@ -36,13 +37,13 @@ _LATER = ("slow_after_s",)
 def estimates(run: RunResult) -> tuple[Estimate, ...]:
     """Return every metric of a run, computed now from what is stored, and which way each is better.
 
-    Of a foreign run it is what its tool printed.
+    Of a foreign run it is what its tool printed, or what its launches' result files say.
     """
     return _measured(run) if run.origin == ORIGIN else _foreign(run)
 
 
 def _foreign(run: RunResult) -> tuple[Estimate, ...]:
-    printed = {(found.name, found.statistic): found for found in run.foreign}
+    printed = {(e.name, e.statistic): e for e in (*run.foreign, *summary_estimates(run.summaries))}
     usual = [
         printed.pop((e.name, e.statistic), replace(e, point=None, not_measured="not_in_foreign_result"))
         for e in _measured(run)

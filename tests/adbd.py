@@ -119,7 +119,8 @@ class Shell:
                 os.killpg(self._process.pid, signal.SIGHUP)
 
     async def _run(self) -> None:
-        env = {"PATH": self._phone.programs, "HOME": "/", "ANDROID_ROOT": "/system"}
+        data = f"{self._phone.programs}/.data"
+        env = {"PATH": self._phone.programs, "HOME": "/", "ANDROID_ROOT": "/system", "ANDROID_DATA": data}
         pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
         self._process = process = await asyncio.create_subprocess_exec(
             f"{self._phone.programs}/sh", "-c", self._command, env=env, start_new_session=True, **pipes

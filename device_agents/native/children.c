@@ -265,7 +265,7 @@ static int status_of(Process *child) {
 
 /* The error that a child's unexpected end is. */
 void put_fate(Text *text, Process *child) {
-    int status = status_of(child);
+    int pid = (int)child->pid, status = status_of(child);
     Fault fault;
     char more[64];
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -277,7 +277,7 @@ void put_fate(Text *text, Process *child) {
         put_fault_of(text, child, &fault, "");
     } else if (number) {
         failed(&fault, "child_crashed", "the runtime's process died of %s in `%s`", signal_name(number), child->stage);
-        snprintf(more, sizeof more, ",\"signal\":\"%s\"", signal_name(number));
+        snprintf(more, sizeof more, ",\"signal\":\"%s\",\"pid\":%d", signal_name(number), pid);
         put_fault_of(text, child, &fault, more);
     } else {
         failed(&fault, "child_crashed", "the runtime's process ended with status %d in `%s`", WEXITSTATUS(status), child->stage);

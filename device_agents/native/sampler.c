@@ -144,6 +144,26 @@ static bool is_meter(const char *driver) {
     return three || !strcmp(driver, "ina3221");
 }
 
+/* Batteries in glob's own order, as agent.sh lists them: current before charge. */
+static bool battery_rail(int64_t wanted, Files *files) {
+    static const char *const readings[] = {"current_now", "charge_counter"};
+    glob_t all;
+    char text[64];
+    if (glob("/sys/class/power_supply/*", 0, NULL, &all)) return false;
+    for (size_t i = 0; i < all.gl_pathc; i++) {
+        char volts[PATH_ROOM], reading[PATH_ROOM];
+        snprintf(volts, sizeof volts, "%s/voltage_now", all.gl_pathv[i]);
+        if (!text_in(all.gl_pathv[i], "type", text, sizeof text) || strcmp(text, "Battery") || access(volts, F_OK)) continue;
+        for (size_t k = 0; k < sizeof readings / sizeof *readings; k++) {
+            snprintf(reading, sizeof reading, "%s/%s", all.gl_pathv[i], readings[k]);
+            if (access(reading, F_OK) || wanted--) continue;
+            *files = (Files){{strdup(volts), strdup(reading)}, 2};
+            return globfree(&all), true;
+        }
+    }
+    return globfree(&all), false;
+}
+
 /* Rails in the order of power.py: volts and amperes of each channel, else the chip's own power; then counters. */
 static bool rail_of(int64_t wanted, Files *files) {
     Files chips = found("/sys/class/hwmon/hwmon*", "");
@@ -173,7 +193,7 @@ static bool rail_of(int64_t wanted, Files *files) {
         snprintf(energy, sizeof energy, "%s/energy_uj", counters.paths[i]);
         return *files = (Files){{strdup(energy)}, 1}, true;
     }
-    return false;
+    return battery_rail(wanted, files);
 }
 
 /* Reads a rail at one random instant of each period: a regular beat would alias with a load that has one. */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The agent's part that needs no program of ours: `agent.sh METHOD key=value…` answers with `key=value` lines.
-# POSIX shell; of other programs only cat, df, ls, printf, tr and uname; getconf, getprop and dumpsys where they are.
+# POSIX shell; of other programs only cat, df, ls, printf, tr and uname; date, dmesg, dumpsys, getconf, getprop and
+# logcat where they are.
 # What a board does not say is left out. The format: docs/native.md.
 LC_ALL=C
 export LC_ALL
@@ -8,6 +9,12 @@ export LC_ALL
 usage() {
   echo "usage: agent.sh probe [home=FOLDER]            what the board says of itself
        agent.sh sample [count=N] [interval_s=S]  temperatures, clocks and load, N times
+       agent.sh killed                           what Android's logs say of processes that were killed
+       agent.sh heat                             Android's thermal status
+       agent.sh battery                          whether a phone feeds on its battery, as its parts say it
+       agent.sh load interval_s=S                every core busy for so long
+       agent.sh trace interval_s=S               power rails by Perfetto, in the background
+       agent.sh traced pid=N                     the end of that
        agent.sh serve runner=PROGRAM home=FOLDER  the native agent, speaking its protocol
        agent.sh run runner=PROGRAM key=value…     one run of one model by the native agent" >&2
   exit 2
@@ -178,6 +185,33 @@ probe_counters() {
   done
 }
 
+# A phone's batteries, in the order of the native agent's sampler: glob's, current before charge.
+probe_batteries() {
+  command -v getprop > /dev/null 2>&1 || return
+  index=0
+  for folder in /sys/class/power_supply/*; do
+    first_line "$folder/type" || continue
+    [ "$value" = Battery ] || continue
+    [ -e "$folder/voltage_now" ] || continue
+    sensor="battery.$index"
+    rails=0
+    if [ -e "$folder/current_now" ]; then
+      echo "$sensor.rail.0.label=current_now"
+      say_rail "$sensor.rail.0" /dev/null battery "$folder/voltage_now" "$folder/current_now"
+      rails=1
+    fi
+    if [ -e "$folder/charge_counter" ]; then
+      echo "$sensor.rail.$rails.label=charge_counter"
+      say_rail "$sensor.rail.$rails" /dev/null charge "$folder/voltage_now" "$folder/charge_counter"
+      rails=$((rails + 1))
+    fi
+    [ "$rails" = 0 ] && continue
+    echo "$sensor.driver=${folder##*/}"
+    echo "$sensor.path=$folder"
+    index=$((index + 1))
+  done
+}
+
 probe_kind() {
   [ -r /proc/cmdline ] && read -r text < /proc/cmdline
   for value in $text; do
@@ -198,15 +232,111 @@ probe_android() {
     say "android.$key" "$(getprop "$key" 2>/dev/null)"
   done
   command -v dumpsys > /dev/null 2>&1 || return
-  dumpsys thermalservice 2>/dev/null | while IFS= read -r text; do
-    case $text in "Thermal Status: "*) say android.thermal_status "${text#*: }" ;; esac
-  done
+  probe_heat
   dumpsys battery 2>/dev/null | while IFS= read -r text; do
     text=${text#"${text%%[! ]*}"}
     case $text in
       "AC powered: true" | "USB powered: true" | "Wireless powered: true" | "Dock powered: true") echo "android.battery.plugged=true" ;;
       level:* | status:* | temperature:* | scale:*) say "android.battery.${text%%:*}" "${text#*: }" ;;
     esac
+  done
+}
+
+probe_heat() {
+  command -v dumpsys > /dev/null 2>&1 || return
+  dumpsys thermalservice 2>/dev/null | while IFS= read -r text; do
+    case $text in "Thermal Status: "*) say android.thermal_status "${text#*: }" ;; esac
+  done
+}
+
+# Lines of the system's log and the kernel's that tell of processes ended for want of memory. The reader decides which
+# is meant: process numbers come again.
+killed() {
+  value=$(date +%s 2>/dev/null)
+  say now_unix_s "$value"
+  read -r value _ < /proc/uptime && say uptime_s "$value"
+  while read -r key value _; do
+    case $key in
+      MemTotal:) say memory_total_kib "$value" ;;
+      MemAvailable:) say memory_available_kib "$value" ;;
+    esac
+  done < /proc/meminfo
+  if text=$(logcat -d -b all -v epoch -t 4000 2>/dev/null); then say log_read logcat; fi
+  say_kills log "$text"
+  if text=$(dmesg 2>/dev/null); then say log_read dmesg; fi
+  say_kills dmesg "$text"
+}
+
+say_kills() {
+  printf '%s\n' "$2" | while IFS= read -r text; do
+    case $text in
+      *lowmemorykiller*[Kk]ill* | *"ut of memory: Kill"*) printf '%s=%s\n' "$1" "$text" ;;
+    esac
+  done
+}
+
+# What feeds a phone, by the battery service (which can be told to lie) and by the kernel (where it may be read).
+battery() {
+  command -v dumpsys > /dev/null 2>&1 && dumpsys battery 2>/dev/null | tr -d '\r' | while IFS= read -r text; do
+    text=${text#"${text%%[! ]*}"}
+    case $text in
+      *"UPDATES STOPPED"*) echo "stopped=true" ;;
+      "USE_FAKE_BATTERY: true") echo "stopped=true" ;;
+      [A-Z]*" powered: "*) echo "powered.${text%% *}=${text##*: }" ;;
+      "status: "*) say status "${text#*: }" ;;
+      "level: "*) say level "${text#*: }" ;;
+    esac
+  done
+  for folder in /sys/class/power_supply/*; do
+    first_line "$folder/type" || continue
+    case $value in
+      Battery) say_line "supply.${folder##*/}.status" "$folder/status" ;;
+      *) say_line "supply.${folder##*/}.online" "$folder/online" ;;
+    esac
+  done
+}
+
+# Ends by itself, whatever becomes of whoever asked.
+load() {
+  read -r value _ < /proc/uptime
+  text=$((${value%%.*} + interval_s))
+  for folder in /sys/devices/system/cpu/cpu[0-9]*; do
+    while read -r value _ < /proc/uptime && [ "${value%%.*}" -lt "$text" ]; do :; done &
+  done
+  wait
+}
+
+# A trace of the phone's power rails in the background: its process and where it is written. It ends by itself in the end.
+# Source: perfetto.dev, "Power data sources" and "perfetto(1)": only that folder may be written and read by the shell,
+# and no poll is more frequent than each 100 ms.
+trace() {
+  command -v perfetto > /dev/null 2>&1 || { say refused "this phone has no \`perfetto\`"; return; }
+  file=${ANDROID_DATA:-/data}/misc/perfetto-traces/edgeprof-$$.pftrace
+  text=$(perfetto --txt -c - --background -o "$file" 2>&1 << CONFIG
+buffers { size_kb: 16384 fill_policy: RING_BUFFER }
+data_sources { config { name: "android.power" android_power_config { battery_poll_ms: 100 collect_power_rails: true } } }
+duration_ms: ${interval_s}000
+CONFIG
+  ) || { say refused "perfetto: ${text##*
+}"; return; }
+  text=${text##*
+}
+  case $text in
+    "" | *[!0-9]*) say refused "perfetto: $text" ;;
+    *)
+      say pid "$text"
+      say file "$file"
+      ;;
+  esac
+}
+
+# Lets a trace end, and waits until it is written.
+traced() {
+  kill -TERM "$pid" 2>/dev/null
+  count=100
+  while kill -0 "$pid" 2>/dev/null && [ "$count" -gt 0 ]; do
+    sleep 0.1
+    count=$((count - 1))
   done
 }
 
@@ -233,14 +363,18 @@ home=.
 runner=
 count=1
 interval_s=1
+pid=
+file=
 case $method in
-  probe | sample | serve)
+  probe | sample | serve | killed | heat | battery | load | trace | traced)
     for option in "$@"; do
       case $option in
         home=*) home=${option#*=} ;;
         runner=*) runner=${option#*=} ;;
         count=*) count=${option#*=} ;;
         interval_s=*) interval_s=${option#*=} ;;
+        pid=*) pid=${option#*=} ;;
+        file=*) file=${option#*=} ;;
         *=*) refuse "unknown option ${option%%=*}" ;;
         *) refuse "give options as key=value, not $option" ;;
       esac
@@ -258,6 +392,7 @@ case $method in
     probe_thermal
     probe_hwmon
     probe_counters
+    probe_batteries
     probe_kind
     probe_android
     ;;
@@ -270,6 +405,21 @@ case $method in
       [ "$count" -gt 0 ] || break
       sleep "$interval_s"
     done
+    ;;
+  killed) killed ;;
+  heat) probe_heat ;;
+  battery) battery ;;
+  load)
+    is_count interval_s "$interval_s"
+    load
+    ;;
+  trace)
+    is_count interval_s "$interval_s"
+    trace
+    ;;
+  traced)
+    is_count pid "$pid"
+    traced
     ;;
   serve | run)
     [ -x "$runner" ] || refuse "give runner=PROGRAM, the native agent"

@@ -75,7 +75,8 @@ class Rail:
 
     Attributes:
         label: The board's own name for it, such as `VDD_IN`, or `None`.
-        kind: `product` (mV and mA), `power` (µW), `energy` (µJ, counted up) or `pmic` (µV and µA of several).
+        kind: `product` (mV and mA), `power` (µW), `energy` (µJ, counted up), `pmic` (µV and µA of several), or of a
+            phone's battery, in units of its own, `battery` (voltage, current) and `charge` (voltage, charge left).
         wraps_at: Where a counter begins anew.
     """
 

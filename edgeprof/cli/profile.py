@@ -137,6 +137,14 @@ Meter = Annotated[
         autocompletion=complete_meter,
     ),
 ]
+BenchmarkModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--benchmark-model",
+        metavar="PATH",
+        help="Where our own agent cannot run (a phone without LiteRT's AAR): this program, built for the board.",
+    ),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -178,6 +186,7 @@ def profile(
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
     wheels: Wheels = None,
+    benchmark_model: BenchmarkModel = None,
     trust_model: Trust = False,
     store: StoreUrl = None,
     as_json: Json = False,
@@ -222,7 +231,7 @@ def profile(
         runtime=runtime or "auto",
         timeout_s=timeout_s,
     )
-    setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()))
+    setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), benchmark_model=benchmark_model)
     request = ProfileRequest(
         (),
         plan,

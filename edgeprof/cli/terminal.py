@@ -78,7 +78,7 @@ class Terminal:
 
     def launched(self, run: RunResult, done: int, total: int) -> None:
         """See `profile.Watch`; the first launch of a cell gives a provisional figure at once."""
-        if len(run.launches) == 1:
+        if len(run.launches or run.summaries) == 1:
             self._provisional(run)
         now = time.monotonic()
         each_s = (now - self._first_launch.setdefault(run.device, now)) / max(1, done - 1)
@@ -94,7 +94,8 @@ class Terminal:
         self._show(device, "done" if reason is None else "stopped", (1, 1), "")
 
     def _provisional(self, run: RunResult) -> None:
-        shown = units.quantity(run.plan.metric, run.plan.amount(median(run.launches[0].latency_ns)))
+        first_ns = median(run.launches[0].latency_ns) if run.launches else run.summaries[0].median_ns
+        shown = units.quantity(run.plan.metric, run.plan.amount(first_ns))
         shown += " instructions" if run.plan.clock == CLOCK_INSTRUCTIONS else ""
         threads = f", {run.plan.threads} threads" if run.plan.threads > 1 else ""
         self._console.print(

@@ -1,17 +1,15 @@
 """`benchmark_model` of TensorFlow Lite and LiteRT: its printed lines, its JSON, its protocol buffer.
 
-Source: tensorflow/lite/tools/benchmark/benchmark_model.cc (the lines) and proto/benchmark_result.proto (the fields);
-ai_edge_litert 2.3.0, tools/benchmark_litert_model.py (the JSON). Older versions print no median.
+Source: tensorflow/lite/tools/benchmark/benchmark_model.cc (the lines); ai_edge_litert 2.3.0,
+tools/benchmark_litert_model.py (the JSON). Older versions print no median.
 """
 
 import re
-import struct
-from collections.abc import Iterator
-from typing import Any
 
-from edgeprof.errors import UsageError
+from edgeprof.errors import MeasurementError, UsageError
 from edgeprof.exchange.printed import Printed
 from edgeprof.records import Estimate
+from edgeprof.remote.benchmark_result import read_result
 from edgeprof.units import NS_PER_MS
 
 TOOL = "benchmark_model"
@@ -89,26 +87,22 @@ def read_json(whole: object, name: str) -> Printed:
 
 
 def read_proto(data: bytes, name: str) -> Printed:
-    """Return the content of `--result_file_path`, a `BenchmarkResult` message.
+    """Return the content of `--result_file_path`, a `BenchmarkResult` message, read as strictly as one of our own runs.
 
     Raises:
         UsageError: It is no such message.
     """
     try:
-        parts = dict(_message(data))
-        latency, memory, misc = (dict(_message(_bytes(parts.get(number, b"")))) for number in (2, 3, 4))
-        order = {1: "avg", 2: "min", 3: "max", 5: "median", 6: "p5", 7: "p95"}
-        times = {order[n]: _float(value) * NS_PER_MS for n, value in latency.items() if n in order}
-        init, first, count = _float(latency[8]) * NS_PER_MS, _float(latency[9]) * NS_PER_MS, misc[2]
-        growth = memory.get(2)
-        kib = growth if isinstance(growth, int) and growth > 0 else None
-        if not isinstance(count, int) or "avg" not in times:
-            raise ValueError("it has no average or no number of runs")
-        figures = _figures(times, (init, first), None if kib is None else kib * 1024.0, count)
-        return Printed(TOOL, figures, None, _float(misc[1]) if 1 in misc else None)
-    except (KeyError, ValueError, IndexError, struct.error) as exc:
+        found = read_result(data)
+    except MeasurementError as exc:
         hint = "known: what benchmark_model prints, its --result_json and --result_file_path; MLPerf Tiny's results.txt"
-        raise UsageError(f"`{name}` is no result that edgeprof knows", hint) from exc
+        raise UsageError(f"`{name}` is no result that edgeprof knows: {exc.message}", hint) from exc
+    one = found.launch
+    values = (one.median_ns, one.p05_ns, one.p95_ns, one.mean_ns, one.min_ns, one.max_ns)
+    times = {key: float(value) for key, value in zip(_STATISTICS, values, strict=True)}
+    starts = (float(one.init_ns), float(one.first_inference_ns))
+    growth = None if one.memory_growth_bytes is None else float(one.memory_growth_bytes)
+    return Printed(TOOL, _figures(times, starts, growth, one.runs), None, found.model_mb)
 
 
 def _figures(
@@ -119,49 +113,3 @@ def _figures(
     found += [("first_inference_ns", "median", first_ns, 1), ("tool_init_ns", "once", init_ns, 1)]
     found += [("tool_memory_growth_bytes", "once", memory_bytes, 1)]
     return tuple(Estimate(name, what, point, n_launches=1, n_samples=n) for name, what, point, n in found if point)
-
-
-def _message(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield the fields of a protocol buffer message: number and value, numbers of 4 bytes as they are.
-
-    Source: protobuf.dev, "Encoding".
-    """
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        length = 4
-        if kind == 2:
-            length, at = _varint(data, at)
-        elif kind != 5:
-            raise ValueError(f"field {number} has the unknown kind {kind}")
-        if at + length > len(data):
-            raise ValueError("it ends too early")
-        yield number, data[at : at + length]
-        at += length
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        value |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number is too long")
-
-
-def _float(value: Any) -> float:  # noqa: ANN401 - a field of a message
-    found: float = struct.unpack("<f", _bytes(value))[0]
-    return found
-
-
-def _bytes(value: int | bytes) -> bytes:
-    if not isinstance(value, bytes):
-        raise ValueError("a field is of another kind")
-    return value

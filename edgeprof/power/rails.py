@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeprof.boards import PowerSensor, Rail
+from edgeprof.power.battery import CHARGE, CURRENT
 
 # Rails that feed a whole module; the others beside them are parts of them and are never added.
 # Source: NVIDIA Jetson Linux Developer Guide, "Platform Power and Performance", tables of INA3221 rails: Nano and TX1
@@ -12,6 +13,8 @@ from edgeprof.boards import PowerSensor, Rail
 _WHOLE = ("POM_5V_IN", "VDD_IN")
 _HZ = 50.0
 _PMIC_HZ = 10.0
+# Each look at a phone's gauge asks a chip on a slow bus.
+_GAUGE_HZ = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,12 @@ class Supply:
     @property
     def hz(self) -> float:
         """Return how often to read it: a PMIC answers through a program of its own each time."""
-        return _PMIC_HZ if self.kind == "pmic" else _HZ
+        return {"pmic": _PMIC_HZ, CURRENT: _GAUGE_HZ, CHARGE: _GAUGE_HZ}.get(self.kind, _HZ)
+
+    @property
+    def is_gauge(self) -> bool:
+        """Return whether it is a phone's battery, whose numbers mean what a step of load shows."""
+        return self.kind in (CURRENT, CHARGE)
 
 
 def supplies(sensors: Sequence[PowerSensor]) -> tuple[Supply, ...]:
@@ -61,7 +69,8 @@ def supplies(sensors: Sequence[PowerSensor]) -> tuple[Supply, ...]:
 def choose(sensors: Sequence[PowerSensor], asked: str | None = None) -> Supply | str:
     """Return the rail to measure, or the reason code why there is none.
 
-    The rail that was asked for; else the one that feeds the whole board; else the only one. Several rails of which
+    The rail that was asked for; else the one that feeds the whole board; else the only one; else a phone's battery, its
+    current before its charge. Several rails of which
     none is known to feed the others are never added up, for nobody said whether one holds another.
     `no_power_sensor`, `no_such_rail`, `several_rails`, `permission_denied`.
     """
@@ -73,7 +82,9 @@ def choose(sensors: Sequence[PowerSensor], asked: str | None = None) -> Supply |
         if not chosen:
             return "no_such_rail"
     else:
-        chosen = [supply for supply in found if supply.covers == "board"] or list(found)
+        rails = [supply for supply in found if not supply.is_gauge]
+        gauges = sorted((supply for supply in found if supply.is_gauge), key=lambda supply: supply.kind != CURRENT)
+        chosen = [supply for supply in rails if supply.covers == "board"] or rails or gauges[:1]
     if len(chosen) > 1:
         return "several_rails"
     return chosen[0] if chosen[0].readable else "permission_denied"

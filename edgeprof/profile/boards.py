@@ -8,11 +8,12 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from edgeprof.devices import LOCAL, Device
-from edgeprof.errors import EdgeprofError
+from edgeprof.errors import DeviceError, EdgeprofError, UsageError
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check
 from edgeprof.profile.resume import Earlier, find_earlier
 from edgeprof.profile.session import Session, Setting
+from edgeprof.profile.vendor import VendorSession
 from edgeprof.records import RunResult
 from edgeprof.remote import Stopped
 from edgeprof.stats import verdicts
@@ -128,10 +129,17 @@ def _in_turn(parts: Sequence[_Done], setting: Setting) -> None:
 
 def _do(part: _Done, setting: Setting) -> None:
     name = part.job.device.name
-    session = Session(part.job.request, part.job.device, setting)
+    own = Session(part.job.request, part.job.device, setting)
+    session: Session | VendorSession = own
     failures: tuple[Failure, ...] = ()
     try:
-        session.run()
+        try:
+            session.run()
+        except (DeviceError, UsageError) as exc:
+            if part.job.request.setup.benchmark_model is None or own.connected:
+                raise
+            session = VendorSession(part.job.request, part.job.device, setting, exc)
+            session.run()
     except EdgeprofError as exc:
         failures = (Failure(name, "device", exc),)
     part.outcome = Outcome(tuple(session.results()), (*failures, *session.failures))

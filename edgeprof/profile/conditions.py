@@ -27,6 +27,8 @@ _LONG_ENOUGH_NS = 50 * NS_PER_MS
 _SPREAD_RATIO = 0.10
 # The same for counts of instructions, which repeat to a thousandth.
 _COUNTED_SPREAD_RATIO = 0.01
+# Source: Android's PowerManager, `THERMAL_STATUS_NONE` (0) to `THERMAL_STATUS_SHUTDOWN` (6).
+_HEAT = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 # Below so many times the cost of timing nothing, the figure holds a visible part of our own.
 _SHORT_CALLS = 100
 
@@ -115,6 +117,19 @@ def throttling(before: BoardFacts, states: Sequence[State | None], after: BoardF
         f"the firmware held the board back ({throttling_words(bits)}): a stronger supply against under-voltage, "
         "cooling or `--max-temp` against heat"
     )
+    return (warning("throttled", text),)
+
+
+def heat(run: RunResult) -> tuple[Warning_, ...]:
+    """Return the warning that Android called the phone hot before, during or after the launches."""
+    facts = dict(run.environment)
+    seen = [state.thermal_status for state in run.states if state and state.thermal_status is not None]
+    seen += [int(facts[name]) for name in ("thermal_status_before", "thermal_status_after") if name in facts]
+    worst = max(seen, default=0)
+    if worst <= 0:
+        return ()
+    name = _HEAT[min(worst, len(_HEAT) - 1)]
+    text = f"Android's thermal status reached {worst} ({name}): it holds the phone back; let it cool, or `--max-temp`"
     return (warning("throttled", text),)
 
 

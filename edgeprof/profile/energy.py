@@ -9,8 +9,10 @@ from edgeprof.boards import BoardFacts
 from edgeprof.errors import DeviceError
 from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, rail_voltage_uv, supplies
 from edgeprof.power.source import PowerSource
+from edgeprof.profile.battery import UNREADABLE, by_battery, covers_words
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.metering import MeterFailed, metered
+from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
 from edgeprof.profile.phases import Phases, live_child, run_phases, whole_seconds
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board
@@ -61,17 +63,38 @@ def _by_rail(
     board: Board, cell: LiveCell, facts: BoardFacts, rail: str | None, say: Callable[[str], None]
 ) -> PowerTrace | None:
     supply = choose(facts.power_sensors, rail)
+    if isinstance(supply, str) and facts.abi is not None and supply != "several_rails":
+        return _by_phone(board, cell, (supply, rail), say)
     if isinstance(supply, str):
         cell.not_measured(METRICS[0], supply)
         if supply in _HINTS:
             named = ", ".join(f"`{found.name}`" for found in supplies(facts.power_sensors))
             cell.warn("energy_not_measured", _HINTS[supply].format(asked=rail, rails=named))
         return None
+    if supply.is_gauge:
+        return by_battery(board, cell, supply, say)
     say(f"power of {supply.name}, {whole_seconds(supply.hz):.0f} s")
     trace = _sampled(board, cell, supply)
     if trace is None:
         cell.not_measured(METRICS[0], "sampler_failed")
     return trace
+
+
+def _by_phone(
+    board: Board, cell: LiveCell, lacking: tuple[str, str | None], say: Callable[[str], None]
+) -> PowerTrace | None:
+    """Return what a phone's power rails took, for its battery cannot be read or another rail was asked for."""
+    reason, rail = lacking
+    found = by_perfetto(board, cell, rail, say)
+    if not isinstance(found, Refused):
+        return found
+    none_at_all = found.reason == NO_RAILS
+    cell.not_measured(METRICS[0], reason if none_at_all else found.reason)
+    if reason == "permission_denied":
+        cell.warn("energy_not_measured", f"{UNREADABLE}; {found.text}")
+    elif reason != "no_power_sensor" or not none_at_all:
+        cell.warn("energy_not_measured", found.text)
+    return None
 
 
 def _sampled(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
@@ -127,7 +150,8 @@ def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
         text = f"reading the sensor took {percent(trace.sampler_ratio)} of a core, which is in the power, idle too"
         cell.warn("sampler_load", text)
     if trace.covers != "board":
-        cell.warn("partial_rail", f"{_PARTS.get(trace.rail, _PART).format(rail=trace.rail)}: {_NOT_ACROSS}")
+        words = covers_words(trace) or _PARTS.get(trace.rail, _PART).format(rail=trace.rail)
+        cell.warn("partial_rail", f"{words}: {_NOT_ACROSS}")
     if figures[1].not_measured == "idle_drifts":
         cell.warn(
             "idle_drift", "idle power moved while the model ran: energy above idle is not measured; wait: `--idle`"

@@ -12,7 +12,7 @@ from edgeprof.profile.launch import child_request
 from edgeprof.remote import Board
 
 _IDLE_S = 5.0
-_RUN_S = 10.0
+RUN_S = 10.0
 # A wait holds so many times the fewest readings that tell anything.
 _ENOUGH = 1.3
 # After a change of load the governor and the supply settle; those readings belong to neither side.
@@ -45,12 +45,13 @@ def live_child(board: Board, cell: LiveCell) -> Iterator[int]:
             agent.close(child, acknowledged=True)
 
 
-def run_phases(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:
-    """Wait, run and wait; the waits are long enough for what reads `hz` times a second."""
+def run_phases(board: Board, cell: LiveCell, child: int, hz: float, run_s: float = RUN_S) -> Phases:
+    """Wait, run for `run_s` and wait; the waits are long enough for what shows `hz` values a second."""
     plan = cell.cell.plan
     idle_s = idle_seconds(hz)
     before = _idle(board, idle_s)
-    run = board.agent.invoke_for(child, _RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+    limit_s = plan.timeout_s + run_s - RUN_S
+    run = board.agent.invoke_for(child, run_s, 1, limit_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
     after = _idle(board, idle_s)
     start_ns = run.started_monotonic_ns
     return Phases(before, (start_ns, start_ns + run.wall_time_ns), after, run.count)
@@ -61,9 +62,9 @@ def idle_seconds(hz: float) -> float:
     return max(_IDLE_S, _ENOUGH * FEWEST_UPDATES / hz)
 
 
-def whole_seconds(hz: float) -> float:
+def whole_seconds(hz: float, run_s: float = RUN_S) -> float:
     """Return how long all of it takes."""
-    return _WARM_UP_S + 2 * (_SETTLE_S + idle_seconds(hz)) + _RUN_S
+    return _WARM_UP_S + 2 * (_SETTLE_S + idle_seconds(hz)) + run_s
 
 
 def _idle(board: Board, seconds: float) -> tuple[int, int]:

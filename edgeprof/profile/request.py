@@ -141,6 +141,9 @@ def check(request: ProfileRequest) -> None:
     for wheel in request.setup.wheels:
         if not wheel.is_file():
             raise UsageError(f"there is no wheel at `{wheel}`", "check the path given to --wheel")
+    program = request.setup.benchmark_model
+    if program is not None and not program.is_file():
+        raise UsageError(f"there is no program at `{program}`", "check the path given to --benchmark-model")
     for threads in request.threads:
         _in_range("--threads", threads, 1, MOST_THREADS)
     for cpus in request.cpus:

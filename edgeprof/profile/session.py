@@ -59,6 +59,7 @@ class Session:
 
     Attributes:
         failures: What went wrong in cells; what ends the whole device is raised.
+        connected: The board was ready for our own agent.
     """
 
     def __init__(self, request: ProfileRequest, device: Device, setting: Setting) -> None:
@@ -70,6 +71,7 @@ class Session:
         self._cells: list[LiveCell] = []
         self._watcher: Watcher | None = None
         self.failures: list[Failure] = []
+        self.connected = False
 
     def results(self) -> list[RunResult]:
         """Return the cells as far as they got."""
@@ -87,6 +89,7 @@ class Session:
         sent = lambda done, total: watch.progress(name, "pushing", done, total)  # noqa: E731
         say = lambda text: watch.say(name, text)  # noqa: E731
         with connect_board(self._device, self._request.setup, say, sent, self._setting.stop) as board:
+            self.connected = True
             facts = parse_facts(board.agent.probe())
             try:
                 self._measure(board, facts)
@@ -243,7 +246,8 @@ class Session:
                 own_ns += seen.cpu_time_ns
                 self._tell(cell, index)
         if self._watcher:
-            self._watcher.mark(index, Window(start_ns, board.agent.clock(), own_ns))
+            end_ns = board.agent.clock()
+            self._watcher.mark(index, Window(start_ns, end_ns, own_ns, board.agent.thermal_status()))
 
     def _tell(self, cell: LiveCell, index: int) -> None:
         look = next(look for look in cell.run.plan.looks if look > index)
@@ -312,7 +316,7 @@ class Session:
             facts = parse_facts(board.agent.probe())
             for cell in self._alive():
                 cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
-                for found in conditions.throttling(before, cell.run.states, facts):
+                for found in (*conditions.throttling(before, cell.run.states, facts), *conditions.heat(cell.run)):
                     cell.warn(found.code, found.text)
         for cell in self._alive():
             for found in conditions.after(cell):

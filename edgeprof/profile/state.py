@@ -38,11 +38,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A round of launches on the board's monotonic clock, and what our own processes took of its cores."""
+    """A round of launches on the board's monotonic clock.
+
+    Attributes:
+        start_ns: When it began.
+        end_ns: When it ended.
+        own_cpu_ns: What our own processes took of the board's cores.
+        thermal_status: Android's, once it had ended; `None` on anything else.
+    """
 
     start_ns: int
     end_ns: int
     own_cpu_ns: int
+    thermal_status: int | None = None
 
 
 class Watcher:
@@ -131,6 +139,7 @@ def state_in(samples: Sequence[Sample], window: Window, cores: int) -> State:
         others_cores=_others(inside, window, cores),
         throttled=reduce(or_, bits) if bits else None,
         core_khz=_core_clocks(samples, inside, window),
+        thermal_status=window.thermal_status,
     )
 
 

@@ -3,7 +3,7 @@
 `None` means unknown or not measured, never zero; the reason stands beside it.
 """
 
-from edgeprof.records.launch import CoreClock, Memory, RawLaunch, StartUp, State, SustainedWindow
+from edgeprof.records.launch import CoreClock, Memory, RawLaunch, StartUp, State, SummaryLaunch, SustainedWindow
 from edgeprof.records.model import Artifact, ModelFacts, Reference, TensorSpec
 from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
@@ -44,6 +44,7 @@ __all__ = [
     "RuntimeInfo",
     "StartUp",
     "State",
+    "SummaryLaunch",
     "SustainedWindow",
     "TensorSpec",
     "Warning_",

@@ -66,6 +66,7 @@ class State:
         others_cores: How many cores processes of others kept busy, on average.
         throttled: Every bit of throttling that a Raspberry Pi's firmware showed meanwhile.
         core_khz: Clock of each core, in the board's order; empty where none says its own.
+        thermal_status: Android's at the end of the round, 0 (none) to 6 (shutdown).
     """
 
     temp_mc: int | None
@@ -74,6 +75,7 @@ class State:
     others_cores: float | None
     throttled: int | None = None
     core_khz: tuple[CoreClock, ...] = ()
+    thermal_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +124,42 @@ class RawLaunch:
     started_unix_ns: int
     missed: int = 0
     blocks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLaunch:
+    """One fresh process of a vendor's tool, which keeps no samples: what its result file says, and nothing more.
+
+    Attributes:
+        index: 0 for the first launch of a cell.
+        runs: Timed runs.
+        warmup_runs: Runs before them.
+        mean_ns: Mean latency, as every other figure here the tool's own.
+        min_ns: Shortest latency.
+        max_ns: Longest latency.
+        init_ns: Loading the model until it is ready.
+        first_inference_ns: The first run.
+        median_ns: Median latency.
+        p05_ns: 5th percentile of latency.
+        p95_ns: 95th percentile of latency.
+        stddev_ns: Standard deviation of latency.
+        warmup_mean_ns: Mean of the runs before.
+        memory_growth_bytes: Growth of the process's memory from its start to its end, or `None` if it does not say.
+        peak_bytes: Its highest memory, or `None` where nobody asked it to look.
+    """
+
+    index: int
+    runs: int
+    warmup_runs: int
+    mean_ns: int
+    min_ns: int
+    max_ns: int
+    init_ns: int
+    first_inference_ns: int
+    median_ns: int
+    p05_ns: int
+    p95_ns: int
+    stddev_ns: int
+    warmup_mean_ns: int
+    memory_growth_bytes: int | None = None
+    peak_bytes: int | None = None

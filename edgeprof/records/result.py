@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from edgeprof.records.launch import Memory, RawLaunch, StartUp, State, SustainedWindow
+from edgeprof.records.launch import Memory, RawLaunch, StartUp, State, SummaryLaunch, SustainedWindow
 from edgeprof.records.model import Artifact, ModelFacts
 from edgeprof.records.ops import OpProfile, Peaks
 from edgeprof.records.plan import RunPlan
@@ -142,6 +142,7 @@ class RunResult:
         cell_sha256: Hash of artifact, device, plan and data: the cell it is, for `--resume`.
         origin: `edgeprof`, or the foreign tool that measured it: never compared in turns then, nor gated on tails.
         foreign: What a foreign tool printed, each figure of one process and without an interval; else empty.
+        summaries: Launches of a vendor's tool that edgeprof started, in order; there are no `launches` then.
     """
 
     run_id: str
@@ -174,6 +175,7 @@ class RunResult:
     cell_sha256: str | None = None
     origin: str = ORIGIN
     foreign: tuple[Estimate, ...] = ()
+    summaries: tuple[SummaryLaunch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ class Agent(Protocol):
     def clock(self) -> int:
         """Return the board's monotonic clock in nanoseconds."""
 
+    def thermal_status(self) -> int | None:
+        """Return Android's, 0 (none) to 6 (shutdown); `None` on anything else."""
+
     def sampler_start(self, hz: float, rail: int | None = None) -> int:
         """Begin to sample the board's state, or one of its power rails, away from the cores of open children.
 
@@ -186,6 +189,10 @@ class LinuxAgent:
     def clock(self) -> int:
         """See `Agent`."""
         return int(self._wire.call("clock", {}, _SHORT_S)["monotonic_ns"])
+
+    def thermal_status(self) -> int | None:
+        """See `Agent`."""
+        return None
 
     def sampler_start(self, hz: float, rail: int | None = None) -> int:
         """See `Agent`."""

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,19 @@ from edgeprof.remote.bootstrap import (
     SetupOptions,
     prepare,
 )
-from edgeprof.remote.oneshot import OneShotAgent, shell_probe
+from edgeprof.remote.killed import Said
+from edgeprof.remote.oneshot import OneShotAgent, ask_script, shell_probe
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_script
 from edgeprof.remote.stopping import StoppableTransport, Stopped
 from edgeprof.remote.survey import EVERY_PYTHON, survey, usable_pythons
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.adb import HOME as PHONE_HOME
-from edgeprof.transport.files import pull_bytes, push, push_bytes
+from edgeprof.transport.files import pull_bytes, push, push_bytes, run
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
+_REMOVE_S = 30.0
 
 
 class Board:
@@ -75,7 +78,7 @@ class Board:
                 raise Stopped
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._transport = _way(self.device, say, self._stop)
+                self._transport = way(self.device, say, self._stop)
                 self.agent = self._start_agent()
             except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
                 if time.monotonic() + pause_s > end:
@@ -117,6 +120,29 @@ class Board:
             raise TransportError(f"`{file}` from `{self.device.name}` came damaged", "run it again; look at the link")
         return data
 
+    def ask(self, method: str, timeout_s: float, **options: object) -> Said:
+        """Return what a method of the board's shell script says.
+
+        Raises:
+            DeviceError: It has none, for it has the agent in Python; or it did not answer in time.
+            LinkLost: The way is gone.
+        """
+        script = self.prepared.agent.script
+        if script is None:
+            raise DeviceError(f"`{self.device.name}` has no shell script of ours")
+        return ask_script(self._transport, script, method, timeout_s, **options)
+
+    def take(self, path: str) -> bytes:
+        """Return a file of the board's own, and remove it there.
+
+        Raises:
+            DeviceError: It cannot be read.
+        """
+        data = pull_bytes(self._transport, path)
+        with suppress(TimeoutError):
+            run(self._transport, ("rm", "-f", path), _REMOVE_S)
+        return data
+
     def _path(self, name: str) -> str:
         return f"{self.prepared.survey.home}/{name}"
 
@@ -134,9 +160,9 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
         TransportError: It cannot be reached.
         DeviceError: It has no POSIX shell, or another host holds it.
     """
-    transport = _way(device, say)
+    transport = way(device, say)
     try:
-        options = _completed(device, SetupOptions())
+        options = completed(device, SetupOptions())
         found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
         usable = usable_pythons(found)
         if not usable:
@@ -163,9 +189,9 @@ def connect_board(
         TransportError: It cannot be reached.
         DeviceError: It cannot be made ready, or another host holds it.
     """
-    transport = _way(device, say, stop)
+    transport = way(device, say, stop)
     try:
-        prepared = prepare(transport, _completed(device, options), say, sent)
+        prepared = prepare(transport, completed(device, options), say, sent)
         return Board(device, transport, prepared, stop)
     except BaseException:
         transport.close()
@@ -179,12 +205,14 @@ def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAg
     return OneShotAgent(wire, _owner(), transport, agent.script, agent.home)
 
 
-def _way(device: Device, say: Say, stop: threading.Event | None = None) -> Transport:
-    way = connect(device.url, host_key=device.host_key, identity=device.identity, say=say)
-    return way if stop is None else StoppableTransport(way, stop)
+def way(device: Device, say: Say, stop: threading.Event | None = None) -> Transport:
+    """Return the way to a device; its waits end once `stop` is set."""
+    found = connect(device.url, host_key=device.host_key, identity=device.identity, say=say)
+    return found if stop is None else StoppableTransport(found, stop)
 
 
-def _completed(device: Device, options: SetupOptions) -> SetupOptions:
+def completed(device: Device, options: SetupOptions) -> SetupOptions:
+    """Return the options with what the device says where they leave it open."""
     usual = PHONE_HOME if device.url.lower().startswith("adb:") else options.home
     return SetupOptions(
         home=device.home or usual,

@@ -45,6 +45,7 @@ class SetupOptions:
         pythons: Pythons on the board to look at first.
         native: Use the native agent though there is a Python.
         agree: Asked before a push that takes long.
+        benchmark_model: A vendor's program, for boards on which no agent of ours has a runtime; or `None`.
     """
 
     home: str = DEFAULT_HOME
@@ -53,6 +54,7 @@ class SetupOptions:
     pythons: tuple[str, ...] = USUAL_PYTHONS
     native: bool = False
     agree: Agree = never
+    benchmark_model: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

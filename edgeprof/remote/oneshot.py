@@ -2,34 +2,50 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from edgeprof.errors import DeviceError
 from edgeprof.remote.agent import LinuxAgent
+from edgeprof.remote.killed import Said, WitnessedWire
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport
 from edgeprof.transport.files import run
 
 _TIMEOUT_S = 60.0
 _KIB = 1024
+_METERS = ("sensor", "counter", "battery")
 _NUMBERED = re.compile(r"(\w+)\.(\d+)\.(.+)")
-
-Said = Sequence[tuple[str, str]]
 
 
 class OneShotAgent(LinuxAgent):
     """See `Agent`; `probe` is a run of `agent.sh`."""
 
     def __init__(self, wire: Wire, owner: str, transport: Transport, script: str, home: str) -> None:
-        super().__init__(wire, owner)
+        super().__init__(WitnessedWire(wire, lambda: self.ask("killed")), owner)
         self._transport = transport
         self._script = script
         self._home = home
+        self._is_phone = False
+
+    def ask(self, method: str, timeout_s: float = _TIMEOUT_S, **options: object) -> Said:
+        """Return what a method of `agent.sh` says, as pairs in its order.
+
+        Raises:
+            DeviceError: The script did not run.
+            LinkLost: The way is gone.
+        """
+        return ask_script(self._transport, self._script, method, timeout_s, **options)
 
     def probe(self) -> dict[str, Any]:
         """See `Agent`."""
-        return shell_probe(self._transport, self._script, self._home)
+        found = shell_probe(self._transport, self._script, self._home)
+        self._is_phone = "android" in found
+        return found
+
+    def thermal_status(self) -> int | None:
+        """See `Agent`; a phone that does not answer has none."""
+        return thermal_status(self._transport, self._script) if self._is_phone else None
 
 
 def shell_probe(transport: Transport, script: str, home: str) -> dict[str, Any]:
@@ -47,19 +63,53 @@ def shell_probe(transport: Transport, script: str, home: str) -> dict[str, Any]:
         DeviceError: The script did not run.
         LinkLost: The way is gone.
     """
+    return parse_probe(_answer(transport, script, "probe", _TIMEOUT_S, home=home))
+
+
+def ask_script(
+    transport: Transport, script: str, method: str, timeout_s: float = _TIMEOUT_S, **options: object
+) -> Said:
+    """Return what `agent.sh METHOD key=value…` says on a board, as pairs in its order.
+
+    Raises:
+        DeviceError: The script did not run, or not in time.
+        LinkLost: The way is gone.
+    """
+    return parse_pairs(_answer(transport, script, method, timeout_s, **options))
+
+
+def thermal_status(transport: Transport, script: str) -> int | None:
+    """Return Android's thermal status, 0 (none) to 6 (shutdown); `None` where it does not say.
+
+    Raises:
+        LinkLost: The way is gone.
+    """
     try:
-        done = run(transport, ("sh", script, "probe", f"home={home}"), _TIMEOUT_S)
+        return _whole(dict(ask_script(transport, script, "heat")), "android.thermal_status")
+    except DeviceError:
+        return None
+
+
+def parse_pairs(text: str) -> Said:
+    """Return the pairs of `key=value` lines; what is no such line is left out."""
+    return [(key, value) for key, equals, value in (line.partition("=") for line in text.splitlines()) if equals]
+
+
+def _answer(transport: Transport, script: str, method: str, timeout_s: float, **options: object) -> str:
+    words = (f"{name}={value}" for name, value in options.items())
+    try:
+        done = run(transport, ("sh", script, method, *words), timeout_s)
     except TimeoutError as exc:
-        raise DeviceError("the board did not say what it is in time", "is it busy? `uptime` there tells") from exc
+        raise DeviceError(f"the board did not answer `{method}` in time", "is it busy? `uptime` there tells") from exc
     if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise DeviceError(f"the board could not be asked what it is: {words}", "does `sh` work there?")
-    return parse_probe(done.stdout.decode(errors="replace"))
+        noise = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise DeviceError(f"the board could not be asked for `{method}`: {noise}", "does `sh` work there?")
+    return done.stdout.decode(errors="replace")
 
 
 def parse_probe(text: str) -> dict[str, Any]:
     """Return what `agent.sh probe` printed as docs/agent-protocol.md, "Probe", has it; what was not said is null."""
-    said = [(key, value) for key, equals, value in (line.partition("=") for line in text.splitlines()) if equals]
+    said = parse_pairs(text)
     one = dict(said)
     features = one.get("cpu_features")
     phone = _android({key.removeprefix("android."): value for key, value in said if key.startswith("android.")})
@@ -173,10 +223,10 @@ def _zone(entry: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _sensors(said: Said) -> list[tuple[str, int]]:
-    """Return chips, then counters, each by number: the order in which the native agent's sampler counts rails."""
+    """Return chips, counters and batteries, each by number: the order in which the native agent's sampler counts."""
     matches = [_NUMBERED.fullmatch(key) for key, _ in said]
-    found = {(match[1], int(match[2])) for match in matches if match and match[1] in {"sensor", "counter"}}
-    return sorted(found, key=lambda place: (place[0] != "sensor", place[1]))
+    found = {(match[1], int(match[2])) for match in matches if match and match[1] in _METERS}
+    return sorted(found, key=lambda place: (_METERS.index(place[0]), place[1]))
 
 
 def _sensor(said: Said, what: str, number: int) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _as_error(name: str, error: Mapping[str, Any]) -> DeviceError:
     noise = str(data.get("stderr") or "").strip().splitlines()
     tail = [line for line in noise if not line.startswith("INFO")]
     said = f" (it said: {tail[-1]})" if tail and tail[-1] not in message else ""
-    return ChildError(f"on `{name}`: {message}{said}", hint, code=code)
+    return ChildError(f"on `{name}`: {message}{said}", hint, code=code, signal=data.get("signal"), pid=data.get("pid"))
 
 
 def _busy(name: str, data: Mapping[str, Any]) -> DeviceError:

@@ -58,6 +58,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "metrics": metric_items(run),
         "states": [None if state is None else asdict(state) for state in run.states],
         "sustained": [_fields(window) for window in run.sustained],
+        "summaries": [_fields(launch) for launch in run.summaries],
         **per_op_items(run, raw=raw),
         "power": None if run.power is None else _power(run.power, raw=raw),
         "not_measured": [{"name": name, "reason": reason} for name, reason in run.not_measured],

@@ -32,7 +32,8 @@ def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
         status = row.status if row.origin == ORIGIN else f"foreign ({row.origin})"
-        texts = (row.run_id, when, row.device, row.model, row.recipe, row.n_launches, status)
+        launches = row.n_launches if row.origin == ORIGIN else ""  # a summary has none of ours
+        texts = (row.run_id, when, row.device, row.model, row.recipe, launches, status)
         found.add_row(*(plain(text) for text in texts))
     console().print(found)
 
@@ -50,6 +51,8 @@ def print_run(run: RunResult, *, as_json: bool) -> None:
     out.print(_metrics(run))
     if run.launches:
         out.print(_launch_table(run))
+    if run.summaries:
+        out.print(_summary_table(run))
     print_all(run)
     print_evaluations(run)
     print_warnings([run])
@@ -137,7 +140,7 @@ def _launch_table(run: RunResult) -> Table:
     wall = run.plan.clock == CLOCK_WALL
     names += ["on a core"] if wall else []
     fixed = len(names)
-    seen = ("temperature", "clocks", "others", "held back")
+    seen = ("temperature", "clocks", "others", "held back", "thermal status")
     names += [name for name in seen if any(name in state for state in states)]
     found = table(*names, right=tuple(names[1:]))
     for launch, state in zip(run.launches, states, strict=False):
@@ -146,6 +149,17 @@ def _launch_table(run: RunResult) -> Table:
         texts = [launch.index + 1, *shown, len(launch.latency_ns), len(launch.warmup_ns)]
         texts += [_on_a_core(launch)] if wall else []
         found.add_row(*(str(text) for text in texts), *(state.get(name, "not seen") for name in names[fixed:]))
+    return found
+
+
+def _summary_table(run: RunResult) -> Table:
+    """Return a line for each launch of a vendor's tool: its own figures."""
+    names = ("launch", "median", "mean", "fastest", "slowest", "first inference", "runs", "warm-up")
+    found = table(*names, right=names[1:])
+    for one in run.summaries:
+        times = (one.median_ns, one.mean_ns, one.min_ns, one.max_ns, one.first_inference_ns)
+        counts = (str(one.runs), str(one.warmup_runs))
+        found.add_row(str(one.index + 1), *(units.duration(value) for value in times), *counts)
     return found
 
 
@@ -164,4 +178,6 @@ def _state(state: State | None) -> dict[str, str]:
         found["others"] = f"{state.others_cores:.2f} cores"
     if state and state.throttled is not None and (words := throttling_words(state.throttled)):
         found["held back"] = words
+    if state and state.thermal_status is not None:
+        found["thermal status"] = f"{state.thermal_status} of 6"
     return found

@@ -42,10 +42,10 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
     if as_json:
         write(outcome_document(outcome))
         return
-    shown = [run for run in outcome.runs if run.launches]
+    shown = [run for run in outcome.runs if run.launches or run.summaries]
     out = console()
     if shown:
-        for alike in _by_clock(shown):
+        for alike in _alike(shown):
             for part in tables(alike, out.width):
                 out.print(part)
             _print_conditions(alike)
@@ -68,7 +68,8 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
                 out.print(plain(f"not measured now, taken from the session that was resumed: {taken(run)}"))
         command = f"run show {shown[0].run_id}" if len(shown) == 1 else "run list"
         named = f" --store {store}" if store else ""
-        out.print(plain(f"every sample: edgeprof {command}{named}"))
+        what = "sample" if any(run.launches for run in shown) else "launch"
+        out.print(plain(f"every {what}: edgeprof {command}{named}"))
 
 
 def taken(run: RunResult) -> str:
@@ -96,10 +97,10 @@ def print_accuracy(runs: Sequence[RunResult]) -> None:
             console().print(plain(SETS_NOTE))
 
 
-def _by_clock(runs: Sequence[RunResult]) -> list[list[RunResult]]:
-    """Return runs by what their figures are: a count of instructions never stands beside a latency."""
-    clocks = dict.fromkeys(run.plan.clock for run in runs)
-    return [[run for run in runs if run.plan.clock == clock] for clock in clocks]
+def _alike(runs: Sequence[RunResult]) -> list[list[RunResult]]:
+    """Return runs by what their figures are: a count, or another tool's summary, never stands beside our latency."""
+    kinds = dict.fromkeys((run.plan.clock, run.origin) for run in runs)
+    return [[run for run in runs if (run.plan.clock, run.origin) == kind] for kind in kinds]
 
 
 def outcome_document(outcome: "Outcome") -> str:
@@ -108,7 +109,7 @@ def outcome_document(outcome: "Outcome") -> str:
     whole["comparisons"] = [comparison_item(found) for found in outcome.comparisons]
     if outcome.taken:
         whole["taken"] = list(outcome.taken)
-    shown = [run for run in outcome.runs if run.launches]
+    shown = [run for run in outcome.runs if run.launches or run.summaries]
     whole["findings"] = [finding_item(found, shown) for found in findings(shown)]
     if outcome.failures:
         whole["failures"] = [
@@ -238,8 +239,9 @@ def _short(estimate: Estimate | None) -> str:
 
 def _print_conditions(runs: Sequence[RunResult]) -> None:
     first = runs[0]
-    launches = sorted({len(run.launches) for run in runs})
+    launches = sorted({len(run.launches or run.summaries) for run in runs})
     samples = sum(len(launch.latency_ns) for run in runs for launch in run.launches)
+    samples += sum(launch.runs for run in runs for launch in run.summaries)
     runtimes = sorted({f"{r.runtime.name} {r.runtime.version} ({r.runtime.delegate})" for r in runs if r.runtime})
     count = "-".join(map(str, sorted({launches[0], launches[-1]})))
     pace = "back-to-back" if first.plan.rate_hz is None else f"{first.plan.rate_hz:g} Hz"

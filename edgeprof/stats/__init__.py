@@ -20,6 +20,7 @@ from edgeprof.stats.estimates import (
     start_up_estimates,
 )
 from edgeprof.stats.ops import OpShare, OpShares, op_shares
+from edgeprof.stats.summaries import summary_estimates
 from edgeprof.stats.sustained import sustained_estimates
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "op_shares",
     "over_launches",
     "start_up_estimates",
+    "summary_estimates",
     "sustained_estimates",
     "verdicts",
 ]

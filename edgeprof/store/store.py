@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
 from edgeprof.records import RawLaunch, RunResult
-from edgeprof.stats import latency_estimates
+from edgeprof.stats import latency_estimates, summary_estimates
 from edgeprof.store import documents
 from edgeprof.store.engine import WRITES, connected, default_url, errors, full_url, shown
 from edgeprof.store.rows import CellRow, RunFilter, RunRow
@@ -208,7 +208,8 @@ def _only(run_id: str, found: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
 def _headline(run: RunResult) -> dict[str, object]:
     """Return the run's headline figure by column; nothing where it has no launches."""
     measured = latency_estimates(run.launches, run.plan)[:1] if run.launches else ()
-    printed = [e for e in run.foreign if (e.name, e.statistic) == (run.plan.metric, "median")]
+    told = (*run.foreign, *summary_estimates(run.summaries))
+    printed = [e for e in told if (e.name, e.statistic) == (run.plan.metric, "median")]
     found = next(iter([*measured, *printed]), None)
     if found is None or found.point is None:
         return {}

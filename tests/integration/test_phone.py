@@ -1,11 +1,22 @@
 """The main job on a phone by `adb`: mksh and toybox for a userland, and this machine's kernel, glibc and LiteRT."""
 
+import hashlib
+import os
+import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edgeprof import resources
-from tests import phones
+from edgeprof.devices import Device
+from edgeprof.errors import DeviceError, MeasurementError
+from edgeprof.remote import SetupOptions
+from edgeprof.remote.vendor import VendorRun, connect_vendor
+from tests import phones, vendor_benchmark
+from tests.recorded import recorded
 
 QUICK = ("--launches", "2", "--runs", "10")
 
@@ -79,3 +90,108 @@ def test_a_phone_that_is_not_there_is_said_so(cli, phone):
     assert done.code == 1
     assert "error: `adb` knows no phone `NOSUCH`" in done.err
     assert "hint: " in done.err
+
+
+def test_a_process_that_the_low_memory_killer_ended_is_told_with_the_killer_s_own_line(added, cli, model, tmp_path):
+    """The line is a recorded one (tests/data/recorded/android-lmkd.txt) with this process's number; the kill is ours."""
+    process = cli.start("profile", model, "-d", "phone", "--launches", "8", "--no-energy")
+    for line in process.stderr:
+        if "provisional" in line:
+            break
+    child = _child_of(tmp_path / "data")
+    killed = recorded("android-lmkd.txt").splitlines()[0].replace("(18624)", f"({child.pid})").partition(" I ")[2]
+    added.say("logcat", f"{time.time():.3f}   710   710 I {killed}\n")
+    os.kill(child.pid, signal.SIGKILL)
+
+    _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 1
+    assert "Android's low-memory killer (lmkd) ended it (`lowmemorykiller: Kill 'com.android.vending'" in err
+    assert "free memory" in err
+
+
+def _child_of(home: Path) -> psutil.Process:
+    """Return the native agent's child that has a model of that folder open."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if words[:2] == ["edgeprof-native", "child"] and any(str(home) in word for word in words):
+                return process
+        time.sleep(0.2)
+    raise AssertionError("no child runs")
+
+
+@pytest.fixture
+def by_vendor(added, cli, model, tmp_path):
+    """A function that profiles by the tests' own `benchmark_model`, on a phone where our agent finds no runtime."""
+    pytest.importorskip("google.protobuf")
+
+    def run(mood: str = "whole", *more: object):
+        program = vendor_benchmark.program(tmp_path, mood)
+        asked = ("--runtime", "tflite-runtime", "--benchmark-model", program)  # no Python there: nothing can run that
+        return cli("profile", model, "-d", "phone", *asked, "--launches", "2", "--runs", "150", *more)
+
+    return run
+
+
+def test_where_our_agent_cannot_run_a_vendor_s_program_is_read_through_its_result_file(by_vendor, cli):
+    done = by_vendor("whole", "--json")
+
+    assert done.code == 0, done.err
+    item = done.json()["items"][0]
+    figures = {(m["name"], m["statistic"]): m for m in item["metrics"]}
+    assert (item["status"], item["origin"]) == ("complete", "benchmark_model")
+    assert [launch["runs"] for launch in item["summaries"]] == [150, 150]
+    assert figures["latency_ns", "median"]["point"] > 0
+    assert figures["latency_ns", "median"]["n_launches"] == 2
+    assert figures["latency_ns", "p99"]["not_measured"] == "not_in_foreign_result"
+    assert figures["energy_per_inference_uj", "mean"]["point"] is None
+    assert {"foreign", "golden_not_checked"} <= {warning["code"] for warning in item["warnings"]}
+    assert "for our own agent cannot" in done.err
+    shown = cli("run", "show", item["run_id"])
+    assert (shown.code, "Traceback" in shown.err) == (0, False)
+
+
+def test_a_vendor_s_result_that_is_not_whole_is_no_result(phone, model, tmp_path, monkeypatch, cli):
+    pytest.importorskip("google.protobuf")
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", cli.env["ANDROID_ADB_SERVER_PORT"])
+    complaints = {
+        "cut": "result file cannot be read",
+        "old": "ended well and left no result file",
+        "another": "is about a model of",
+        "fails": "ended with status 1: ERROR: Didn't find op for builtin opcode",
+        "hangs": "took longer than 1 s",
+    }
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    wanted = VendorRun(sha256, model.stat().st_size, 1, None, 5, 5, 0.0, 1, 0.0, 1.0)
+    for mood, complaint in complaints.items():
+        setup = SetupOptions(benchmark_model=vendor_benchmark.program(tmp_path, mood))
+        with connect_vendor(Device("phone", phone.url, home=str(tmp_path / "data")), setup, lambda _: None) as board:
+            board.push_model(model, sha256)
+            with pytest.raises((DeviceError, MeasurementError), match=complaint):
+                board.launch(wanted if mood == "hangs" else replace(wanted, timeout_s=20.0), 0)
+
+
+def test_what_a_vendor_s_program_cannot_give_is_refused_before_anything_runs(by_vendor):
+    done = by_vendor("whole", "--rate", "10")
+
+    assert done.code == 2
+    assert "leave --rate out" in done.err
+
+
+def test_two_phones_are_measured_at_once_and_each_is_itself(added, cli, model, tmp_path):
+    other = phones.start_phone(phones.userland(tmp_path / "other"))
+    try:
+        cli("device", "add", "second", other.url, "--home", tmp_path / "data2")
+        other.say("thermalservice", "Thermal Status: 2\n")
+        done = cli("profile", model, "-d", "phone", "-d", "second", "--launches", "1", "--runs", "5", "--json")
+    finally:
+        other.unplug()
+
+    assert done.code == 0, done.err
+    first, second = done.json()["items"]
+    assert [item["states"][0]["thermal_status"] for item in (first, second)] == [0, 2]
+    warned = {w["code"]: w["text"] for w in second["warnings"]}
+    assert "reached 2 (moderate)" in warned["throttled"]
+    assert "throttled" not in {w["code"] for w in first["warnings"]}

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from edgeprof.report.html import page
 from edgeprof.store import open_store
 from edgeprof.validate import save_baselines
 from tests.unit.test_reports import LAUNCHES, RUN
+from tests.vendor_benchmark import result
 
 MODEL = resources.folder("device_agents") / "selftest.tflite"
 MEASURED = replace(RUN, launches=LAUNCHES)
@@ -236,14 +236,8 @@ def test_a_time_of_zero_in_its_json_is_below_its_resolution_and_no_figure(write,
 
 
 def test_its_protocol_buffer_is_read(write):
-    latency = b"".join(
-        bytes([n << 3 | 5]) + struct.pack("<f", ms) for n, ms in ((1, 2.0), (5, 1.5), (8, 3.0), (9, 4.0))
-    )
-    misc = bytes([2 << 3, 50, 1 << 3 | 5]) + struct.pack("<f", MODEL.stat().st_size / 1e6)
-    memory = bytes([2 << 3, 0x80, 0x08])
-    data = b"".join(
-        bytes([n << 3 | 2, len(part)]) + part for n, part in ((1, b"x"), (2, latency), (3, memory), (4, misc))
-    )
+    pytest.importorskip("google.protobuf")
+    data = result([1000, 1500, 9000], MODEL.stat().st_size, overall_footprint_kb=1024)
 
     run = read_foreign([write(data)], Given(MODEL, "bench", threads=1))
 

@@ -18,10 +18,11 @@ from pathlib import Path
 from edgeprof.records import RawLaunch, RunResult
 from edgeprof.store import open_store
 from edgeprof.validate.baselines import _baseline
+from edgeprof.validate.evidence import gather_evidence
 from edgeprof.validate.figures import BY_KEY
 from edgeprof.validate.gate import final
 from edgeprof.validate.release import Check, Released
-from edgeprof.validate.verdicts import FAIL, PASS, gather_evidence, judge
+from edgeprof.validate.verdicts import FAIL, PASS, judge
 
 GATES = 1000
 FIRST, SECOND = 10, 20

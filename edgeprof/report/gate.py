@@ -49,7 +49,9 @@ def figure_name(verdict: Verdict) -> str:
     check = verdict.check
     if check.baseline is not None or check.older is not None:
         return f"{check.figure.key} against the {'baseline' if check.older is None else 'older build'}"
-    return f"{check.figure.key} {percent(check.limit)}" if check.figure.key == "missed" else check.figure.key
+    if check.figure.key == "missed":
+        return f"{check.figure.key} {percent(check.limit)}"
+    return check.figure.key if check.data is None else f"{check.figure.key} on {check.data}"
 
 
 def sentence(verdict: Verdict) -> str:
@@ -100,6 +102,8 @@ def verdict_item(verdict: Verdict) -> dict[str, object]:
         "artifact": verdict.check.artifact.name,
         "device": verdict.check.device,
         "figure": verdict.check.figure.key,
+        "data": verdict.check.data,
+        "line": verdict.check.line,
         "baseline": None if verdict.check.baseline is None else str(verdict.check.baseline),
         "older": None if verdict.check.older is None else str(verdict.check.older),
         **{name: getattr(verdict, name) for name in names},

@@ -1,6 +1,7 @@
 """A gate as JUnit XML, as SARIF and as annotations: what CI systems show by themselves."""
 
 import json
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from edgeprof import version
@@ -36,7 +37,7 @@ def _case(suite: Element, verdict: Verdict) -> None:
 
 
 def sarif(result: GateResult, release: Release) -> str:
-    """Return a gate as SARIF: what did not pass points at the release file.
+    """Return a gate as SARIF: each check points at its line of the release file.
 
     Source: OASIS (2023), "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
     """
@@ -46,14 +47,17 @@ def sarif(result: GateResult, release: Release) -> str:
         "version": version(),
         "rules": [{"id": key, "shortDescription": {"text": f"the budget of {key}"}} for key in keys],
     }
-    place = {"physicalLocation": {"artifactLocation": {"uri": release.path.name}, "region": {"startLine": 1}}}
+    path = release.path
+    uri = {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
     results = [
         {
             "ruleId": one.check.figure.key,
             "kind": _KINDS[one.verdict],
             "level": "error" if one.verdict == FAIL else "none",
             "message": {"text": f"{title(one)}: {one.verdict}: {sentence(one)}"},
-            "locations": [place],
+            "locations": [
+                {"physicalLocation": {"artifactLocation": uri, "region": {"startLine": one.check.line}}},
+            ],
         }
         for one in result.verdicts
     ]
@@ -66,12 +70,12 @@ def sarif(result: GateResult, release: Release) -> str:
 
 
 def annotations(result: GateResult, release: Release) -> str:
-    """Return what did not pass as annotations of GitHub's, a line each: errors, and warnings where it is undecided.
+    """Return what did not pass as annotations of GitHub's, at the line of its budget: errors, or warnings if undecided.
 
     Source: GitHub Docs, "Workflow commands for GitHub Actions", setting an error message.
     """
     return "".join(
-        f"::{'error' if one.verdict == FAIL else 'warning'} file={_property(str(release.path))},line=1,"
+        f"::{'error' if one.verdict == FAIL else 'warning'} file={_property(str(release.path))},line={one.check.line},"
         f"title={_property(f'edgeprof: {one.verdict}')}::{_data(f'{title(one)}: {sentence(one)}')}\n"
         for one in result.verdicts
         if one.verdict != PASS

@@ -105,6 +105,11 @@ def extra_loss(clean: Score, shifted: Score, *, paired: bool) -> Range | None:
     return Range(point, *_percentiles(_lost(shifted) - _lost(clean), point, CONFIDENCE))
 
 
+def float_losses(score: Score) -> NDArray[np.float64] | None:
+    """Return what an artifact lost against the float model, by sample or by resample; `None` where there is none."""
+    return None if score.float_values is None else _lost(score)
+
+
 def _lost(score: Score) -> NDArray[np.float64]:
     """Return what an artifact lost, sample by sample or resample by resample; above 0 it is worse."""
     sign = -1.0 if score.better == LOWER else 1.0

@@ -2,7 +2,8 @@
 
 from edgeprof.validate.baselines import Baseline, load_baselines, save_baselines
 from edgeprof.validate.gate import run_gate
-from edgeprof.validate.release import Release, load_release
+from edgeprof.validate.reading import load_release
+from edgeprof.validate.release import Release
 from edgeprof.validate.verdicts import FAIL, INCONCLUSIVE, PASS, GateResult, Verdict
 
 __all__ = [

@@ -43,14 +43,23 @@ FIGURES = (
     Figure("peak_rss", "peak_rss_bytes"),
     Figure("size", "size_bytes"),
     Figure("top1", "top1_ratio", floor=True, in_turns=False),
+    Figure("top5", "top5_ratio", floor=True, in_turns=False),
+    Figure("f1", "f1_ratio", floor=True, in_turns=False),
+    Figure("auc", "auc_ratio", floor=True, in_turns=False),
+    Figure("iou", "iou_ratio", floor=True, in_turns=False),
+    Figure("mae", "mae", in_turns=False),
+    Figure("mse", "mse", in_turns=False),
+    # The headline's, whatever it is called; which side is good is known when it was measured.
+    Figure("score", "score", floor=True, in_turns=False),
     Figure("drop", "drop_points", in_turns=False),
     Figure("agreement", "agreement_ratio", floor=True, in_turns=False),
     Figure("energy", "energy_per_inference_uj", in_turns=False),
     Figure("missed", LATENCY, in_turns=False),
     Figure("delegated", "delegated_ratio", floor=True, in_turns=False),
 )
-# What the evaluation set is needed for.
-OF_SAMPLES = ("top1", "drop", "agreement")
+# What an evaluation set is needed for, and what of that goes by its labels.
+OF_LABELS = ("top1", "top5", "f1", "auc", "iou", "mae", "mse", "score", "drop")
+OF_SAMPLES = (*OF_LABELS, "agreement")
 # The chance that a launch's runs do not reach up to a quantile at all, as for the percentiles.
 _BEYOND = 0.0013
 BY_KEY = {figure.key: figure for figure in FIGURES}

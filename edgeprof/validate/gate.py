@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from edgeprof.accuracy.evaluation import DEFAULT_NAME
 from edgeprof.compress import CompressRequest, load_artifact
 from edgeprof.devices import Device, find_device
 from edgeprof.errors import EdgeprofError
@@ -15,9 +14,10 @@ from edgeprof.records import RunPlan, RunResult
 from edgeprof.remote import SetupOptions
 from edgeprof.store import Store
 from edgeprof.validate.baselines import Baseline, load_baselines
+from edgeprof.validate.evidence import gather_evidence
 from edgeprof.validate.figures import least_runs, runs_for
 from edgeprof.validate.release import Check, Release, Released
-from edgeprof.validate.verdicts import INCONCLUSIVE, PASS, GateResult, Verdict, gather_evidence, judge
+from edgeprof.validate.verdicts import INCONCLUSIVE, PASS, GateResult, Verdict, judge
 
 # The second stage has so many times the launches of the first.
 _MORE = 2
@@ -114,14 +114,17 @@ def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileReques
         plan,
         (artifact.threads,),
         (artifact.cpus,),
+        metrics=artifact.metrics,
         setup=SetupOptions(runtime=artifact.runtime),
         per_op="delegated" in keys,
         energy="energy" in keys,
     )
     recipes = () if artifact.recipe is None else (artifact.recipe,)
-    compression = CompressRequest(artifact.file, recipes, artifact.calibration, preprocessing=artifact.preprocessing)
-    evaluations = () if artifact.evaluation is None else ((DEFAULT_NAME, artifact.evaluation),)
-    request = gather(Inputs((artifact.file,), evaluations, compression), request, watch.host)
+    compression = CompressRequest(
+        artifact.file, recipes, artifact.calibration, preprocessing=artifact.preprocessing, train=artifact.train
+    )
+    inputs = Inputs((artifact.file,), artifact.evaluations, compression, artifact.corruptions)
+    request = gather(inputs, request, watch.host)
     older = dict.fromkeys(check.older for check in checks if check.older)
     return replace(request, artifacts=(*request.artifacts, *(load_artifact(file) for file in older)))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
+import numpy as np
 import pytest
 
 from edgeprof import resources, units
@@ -15,10 +16,11 @@ from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import GoldenCheck, Memory, OpProfile, OpTime
 from edgeprof.report.document import document, schema
-from edgeprof.report.gate import gate_document, markdown, print_gate
+from edgeprof.report.gate import _row, figure_name, gate_document, markdown, print_gate
 from edgeprof.report.junit import annotations, junit, sarif
-from edgeprof.scores import Agreement
-from edgeprof.stats.limits import Drop, Share, against_base, against_limit
+from edgeprof.scores import HIGHER, LOWER, RESAMPLES, Agreement, Score
+from edgeprof.stats.limits import Drop, Level, Share, against_base, against_limit
+from edgeprof.stats.packed import pack
 from edgeprof.stats.proportions import Discordant
 from edgeprof.validate import (
     FAIL,
@@ -31,10 +33,11 @@ from edgeprof.validate import (
     save_baselines,
 )
 from edgeprof.validate.baselines import baseline_item
+from edgeprof.validate.evidence import gather_evidence
 from edgeprof.validate.figures import BY_KEY
 from edgeprof.validate.gate import final
 from edgeprof.validate.release import Check, Released
-from edgeprof.validate.verdicts import Verdict, gather_evidence, judge
+from edgeprof.validate.verdicts import Verdict, judge
 from edgeprof.warnings_ import warning
 from tests.unit.evaluations import EVALUATED, evaluation, hits
 from tests.unit.test_compare import launches
@@ -336,6 +339,90 @@ def test_a_release_file_is_read_with_its_units(folder):
     assert release.checks[0].artifact.file == folder / "m.tflite"
 
 
+SETS = (
+    """[[artifact]]
+file = "m.tflite"
+eval = { clean = "test.npz", night = "night.npz" }
+corrupt = ["noise", "blur:5"]
+metric = ["f1", "top1"]
+train = "train.npz"
+
+[[budget]]
+device = "pi5"
+f1 = "85 %"
+top1 = { clean = "88 %", "noise:3" = "70 %" }
+size = """
+    + '"""\n1 MiB\\\n"""'
+    + """
+baseline = "b.json"
+
+[budget.no_worse]
+# a comment
+latency = "5 %"
+size = { by = "1 %" }
+"""
+)
+
+
+@pytest.fixture
+def sets(folder):
+    (folder / "night.npz").write_bytes(b"")
+    (folder / "train.npz").write_bytes(b"")
+    return folder
+
+
+def test_sets_are_named_and_each_check_knows_its_line(sets):
+    (sets / "release.toml").write_text(SETS)
+
+    checks = load_release(sets / "release.toml").checks
+
+    lines = SETS.split("\n")
+    assert [(c.figure.key, c.data, lines[c.line - 1]) for c in checks] == [
+        ("size", None, 'size = """'),
+        ("top1", "clean", lines[10]),
+        ("top1", "noise:3", lines[10]),
+        ("f1", None, 'f1 = "85 %"'),
+        ("latency", None, 'latency = "5 %"'),
+        ("size", None, 'size = { by = "1 %" }'),
+    ]
+    artifact = checks[0].artifact
+    assert artifact.evaluations == (("clean", sets / "test.npz"), ("night", sets / "night.npz"))
+    assert (artifact.corruptions, artifact.metrics) == (("noise:3", "blur:5"), ("f1", "top1"))
+    assert artifact.train == sets / "train.npz"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            'clean = "88 %"',
+            'claen = "88 %"',
+            "unknown set `claen`. did you mean `clean`? `m` has clean, night, noise:3",
+        ),
+        ('night = "night.npz"', 'night = "nigth.npz"', "there is no"),
+        ('{ clean = "test.npz", night = "night.npz" }', "{}", "must be a file, or files by name"),
+        ('"f1", "top1"', '"aucc"', "did you mean `auc`"),
+        ('"f1", "top1"', '"m.py:f"', "there is no"),
+        ('"f1", "top1"', "1", "must be text, or a list of texts"),
+        ('"noise"', '"nois"', "did you mean `noise`"),
+        ("train.npz", "trian.npz", "[[artifact]] in line 1 of"),
+        ("f1 = ", "f11 = ", "unknown key in [[budget]] in line 8 of"),
+        ('f1 = "85 %"', "score = 0.5", ""),
+        ('metric = ["f1", "top1"]\n', "", ""),
+    ],
+)
+def test_a_mistake_about_sets_names_itself_and_its_table(old, new, words, sets):
+    (sets / "release.toml").write_text(SETS.replace(old, new, 1))
+    if not words:
+        load_release(sets / "release.toml")
+        return
+
+    with pytest.raises(UsageError) as caught:
+        load_release(sets / "release.toml")
+
+    assert words in f"{caught.value.message}. {caught.value.hint}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -436,7 +523,7 @@ def test_sarif_has_a_result_a_check_and_only_failures_are_errors():
         ("open", "none"),
         ("pass", "none"),
     ]
-    assert found[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "release.toml"
+    assert found[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "x/release.toml"
 
 
 def test_markdown_has_a_row_a_check_and_obeys_no_name():
@@ -507,6 +594,81 @@ def test_a_drop_is_held_by_the_samples_that_only_one_of_the_two_has_right():
     assert drop.leaning() == "more"
     assert 0.05 < drop.risk() < 0.5
     assert Drop(Discordant(0, 0, 2000), 1.0).risk() < 1e-4
+
+
+def resampled(point, spread, *, better=HIGHER, name="f1_ratio", float_point=None):
+    """Return a score by a thousand resamples around its point, and a float model's around another."""
+    values, others = np.random.default_rng(7).normal(0, spread, (2, 1000))
+    floats = None if float_point is None else pack(float_point + others)
+    values += point
+    return Score(name, "macro", better, RESAMPLES, point, pack(values), float_point, floats)
+
+
+def judged_by(*scores, data="eval"):
+    return replace(EVALUATED, data=data, scores=scores)
+
+
+def of_metric(key, limit, score, **more):
+    artifact = replace(ARTIFACT, metrics=("m.py:f",))
+    held = replace(check(key, limit, **more), artifact=artifact)
+    return verdicts([held], run(evaluations=(judged_by(score),)))[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "limit", "score", "verdict"),
+    [
+        ("f1", 0.80, resampled(0.9, 0.01), PASS),
+        ("f1", 0.95, resampled(0.9, 0.01), FAIL),
+        ("f1", 0.89, resampled(0.9, 0.01), INCONCLUSIVE),
+        ("mae", 0.5, resampled(0.4, 0.01, better=LOWER, name="mae"), PASS),
+        ("mae", 0.3, resampled(0.4, 0.01, better=LOWER, name="mae"), FAIL),
+        ("score", 0.3, resampled(0.4, 0.01, better=LOWER, name="wer"), FAIL),
+        ("score", 0.3, resampled(0.4, 0.01, name="f"), PASS),
+        ("drop", 8.0, resampled(0.9, 0.01, float_point=0.91), PASS),
+        ("f1", 0.5, resampled(1.0, 0.0), INCONCLUSIVE),  # resamples that do not differ tell nothing
+    ],
+)
+def test_a_metric_is_held_on_its_good_side_by_its_resamples(key, limit, score, verdict):
+    found = of_metric(key, limit, score)
+
+    assert (found.verdict, found.metric) == (verdict, "drop_points" if key == "drop" else score.name)
+    assert found.low <= found.value <= found.high
+    assert f"{'≥' if score.better == HIGHER and key != 'drop' else '≤'} " in _row(found)[-1]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("auc", '`eval` has f1, no auc: add metric = "auc" to the artifact'),
+        ("drop", "no_float_model"),
+    ],
+)
+def test_a_metric_that_was_not_computed_is_not_measured(key, reason):
+    found = of_metric(key, 0.5, resampled(0.9, 0.01))
+
+    assert (found.verdict, found.value, found.reason) == (INCONCLUSIVE, None, reason)
+
+
+def test_the_chance_of_error_of_a_resampled_score_is_the_larger_of_two():
+    values = np.linspace(-3.0, 1.0, 1001)
+
+    skewed = Level(-1.0, np.where(values > 0.9, 40.0, values))
+
+    assert Level(-1.0, values).risk() == pytest.approx(0.5, abs=0.01)  # a quarter of them on the other side
+    assert skewed.risk() > 0.5
+    assert Level(-1.0, np.array([-1.0, np.nan])).risk() == 1.0
+
+
+def test_each_set_has_a_floor_of_its_own():
+    clean, shifted = evaluation(hits(480, 500), data="clean"), evaluation(hits(350, 500), data="shifted")
+    measured = run(evaluations=(clean, shifted))
+    checks = [check("top1", 0.9), *(check("top1", 0.9, data=name) for name in ("clean", "shifted", "night"))]
+
+    found = verdicts(checks, measured)
+
+    assert [one.verdict for one in found] == [PASS, PASS, FAIL, INCONCLUSIVE]
+    assert [figure_name(one) for one in found[:3]] == ["top1", "top1 on clean", "top1 on shifted"]
+    assert found[3].reason == "not_reached"
 
 
 @pytest.mark.parametrize("key", ["top1", "drop"])

@@ -19,7 +19,7 @@ def list_(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only runs of this model.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", "-r", help="Only runs of this recipe.")] = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only complete, interrupted, failed or running ones.")
+        str | None, typer.Option("--status", help="Only complete, interrupted, abandoned, failed or running ones.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 30,
     as_json: Json = False,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from edgeprof.devices import Device
+from edgeprof.errors import UsageError
 from edgeprof.profile.request import ProfileRequest
 from edgeprof.records import Artifact, RunPlan, RunResult
 from edgeprof.store import Store
@@ -54,11 +55,19 @@ def cell_key(request: ProfileRequest, device: Device, artifact: Artifact, plan: 
 
 
 def find_earlier(request: ProfileRequest, devices: Sequence[Device], store: Store) -> Earlier | None:
-    """Return the newest session that measured any of these cells, with those that it completed; `None` without any."""
+    """Return the newest session that measured any of these cells, with those that it completed; `None` without any.
+
+    Raises:
+        UsageError: That session is under way.
+    """
     keys = [cell_key(request, device, *cell) for device in devices for cell in request.cells()]
     found = [row for row in store.find_cells(keys) if row.session is not None]
     if not found or found[0].session is None:
         return None
+    busy = next((row for row in found if row.session == found[0].session and row.status == "running"), None)
+    if busy is not None:
+        hint = "wait for it; where a host falls silent for two minutes its runs read `abandoned`, and can be taken up"
+        raise UsageError(f"`{busy.host}` is measuring that session: run {busy.run_id}", hint)
     complete = [row for row in found if row.session == found[0].session and row.status == "complete"]
     newest = {row.cell_sha256: row.run_id for row in reversed(complete)}
     return Earlier(found[0].session, tuple(store.load_run(newest[key]) for key in keys if key in newest))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-STATUSES = ("complete", "interrupted", "failed", "running")
+STATUSES = ("complete", "interrupted", "abandoned", "failed", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class RunRow:
     Attributes:
         run_id: Its name.
         created_unix_s: When it began.
-        status: `running`, `complete`, `interrupted` or `failed`.
+        status: `running`, `complete`, `interrupted`, `failed`, or `abandoned`: its host has not been heard of.
         device: The board's name.
         model: The model's name.
         recipe: How the artifact was made.
@@ -70,6 +70,7 @@ class CellRow:
         status: As in `RunRow`.
         session: The `profile` it belongs to; `None` for runs of older stores.
         cell_sha256: Which cell.
+        host: Name of the host that measures it, or did.
     """
 
     run_id: str
@@ -77,3 +78,4 @@ class CellRow:
     status: str
     session: str | None
     cell_sha256: str
+    host: str

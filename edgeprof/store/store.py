@@ -1,8 +1,6 @@
 """Writing and reading runs. Every launch is committed by itself: a crash loses no finished one."""
 
-import os
 import secrets
-import socket
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
@@ -10,13 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import psutil
 import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
 from edgeprof.records import RawLaunch, RunResult
 from edgeprof.stats import latency_estimates, summary_estimates
-from edgeprof.store import documents
+from edgeprof.store import documents, owners
 from edgeprof.store.engine import WRITES, connected, default_url, errors, full_url, shown
 from edgeprof.store.rows import CellRow, RunFilter, RunRow
 from edgeprof.store.tables import launches, runs
@@ -27,6 +24,8 @@ _LISTED = (
     "cost", "cost_low", "cost_high",
 )  # fmt: skip
 _NOTHING = RunFilter()
+# Who is gone left `running` behind, which reads otherwise.
+_SEEN_LATER = (owners.RUNNING, owners.INTERRUPTED, owners.ABANDONED)
 
 
 def open_store(url: str | None = None) -> "Store":
@@ -51,6 +50,10 @@ class Store:
         self._engine = engine
         self._full = url
         self.url = shown(url)
+        self._is_file = engine.dialect.name == "sqlite"
+        self._now = owners.clock(engine.dialect.name)
+        self._silent = owners.silent_s(engine.dialect.name).label("silent_s")
+        self._heartbeat = owners.Heartbeat(self._renew)
 
     def __enter__(self) -> "Store":
         return self
@@ -60,6 +63,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file or the server."""
+        self._heartbeat.stop()
         self._engine.dispose()
 
     def new_run_id(self) -> str:
@@ -71,7 +75,8 @@ class Store:
         values = {
             "created_unix_s": run.created_unix_s,
             "status": run.status,
-            "owner": _owner(),
+            "owner": owners.this_process(),
+            "seen_unix_s": self._now,
             "device": run.device,
             "model": run.artifact.model,
             "recipe": run.artifact.recipe,
@@ -86,6 +91,8 @@ class Store:
             done = connection.execute(sa.update(runs).where(runs.c.run_id == run.run_id).values(**values))
             if done.rowcount == 0:
                 connection.execute(sa.insert(runs).values(run_id=run.run_id, **values))
+        if run.status == owners.RUNNING and not self._is_file:
+            self._heartbeat.start()
 
     def add_run(self, run: RunResult) -> bool:
         """Write a finished run with its launches; return whether it was new.
@@ -117,6 +124,7 @@ class Store:
                     document=documents.dump(replace(launch, latency_ns=(), warmup_ns=())),
                 )
             )
+            connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(seen_unix_s=self._now))
 
     def load_run(self, run_id: str) -> RunResult:
         """Return a run with its launches; `run_id` may be shortened as long as it is unique.
@@ -126,24 +134,27 @@ class Store:
         """
         with self._begin() as connection:
             prefix = runs.c.run_id.startswith(run_id, autoescape=True)
-            found = connection.execute(sa.select(runs).where(prefix).limit(9)).all()
+            found = connection.execute(sa.select(runs, self._silent).where(prefix).limit(9)).all()
             row = _only(run_id, found)
             stored = connection.execute(
                 sa.select(launches).where(launches.c.run_id == row.run_id).order_by(launches.c.launch_index)
             ).all()
         with _unreadable(self.url):
             run = documents.load(RunResult, row.document)
-            return replace(run, status=_status(row), launches=tuple(_launch(item) for item in stored))
+            return replace(run, status=self._status(row), launches=tuple(_launch(item) for item in stored))
 
     def list_runs(self, limit: int | None = None, wanted: RunFilter = _NOTHING, *, offset: int = 0) -> list[RunRow]:
         """Return the newest runs first, at most `limit` after the first `offset`; no sample is read for it."""
         counted = sa.select(sa.func.count()).where(launches.c.run_id == runs.c.run_id).scalar_subquery()
-        query = sa.select(*(runs.c[name] for name in _LISTED), counted.label("n_launches")).where(*_conditions(wanted))
+        columns = (*(runs.c[name] for name in _LISTED), self._silent, counted.label("n_launches"))
+        query = sa.select(*columns).where(*_conditions(wanted)).order_by(runs.c.created_unix_s.desc(), runs.c.run_id)
+        sifted = wanted.status in _SEEN_LATER  # here, and not by the database: so is the limit then
         with self._begin() as connection:
-            ordered = query.order_by(runs.c.created_unix_s.desc(), runs.c.run_id)
-            rows = connection.execute(ordered.limit(limit).offset(offset)).all()
-        found = (_row(row) for row in rows)
-        return [row for row in found if wanted.status in (None, row.status)]
+            rows = connection.execute(query if sifted else query.limit(limit).offset(offset)).all()
+        found = [_row(row, self._status(row)) for row in rows]
+        if not sifted:
+            return found
+        return [row for row in found if row.status == wanted.status][offset : None if limit is None else offset + limit]
 
     def describe(self, run_ids: Sequence[str]) -> list[RunResult]:
         """Return runs without their launches: what was measured on what, and no sample."""
@@ -164,10 +175,13 @@ class Store:
     def find_cells(self, keys: Sequence[str]) -> list[CellRow]:
         """Return the runs of cells (`RunResult.cell_sha256`), the newest first."""
         names = ("run_id", "created_unix_s", "status", "owner", "session", "cell_sha256")
-        query = sa.select(*(runs.c[name] for name in names)).where(runs.c.cell_sha256.in_(keys))
+        query = sa.select(*(runs.c[name] for name in names), self._silent).where(runs.c.cell_sha256.in_(keys))
         with self._begin() as connection:
             rows = connection.execute(query.order_by(runs.c.created_unix_s.desc())).all()
-        return [CellRow(r.run_id, r.created_unix_s, _status(r), r.session, r.cell_sha256) for r in rows]
+        return [
+            CellRow(r.run_id, r.created_unix_s, self._status(r), r.session, r.cell_sha256, owners.host_of(r.owner))
+            for r in rows
+        ]
 
     def remove_run(self, run_id: str) -> str:
         """Delete a run and its launches; return its full name.
@@ -180,6 +194,16 @@ class Store:
             connection.execute(sa.delete(launches).where(launches.c.run_id == full))
             connection.execute(sa.delete(runs).where(runs.c.run_id == full))
         return full
+
+    def _renew(self) -> None:
+        """Say that this process still measures what it measures."""
+        mine = (runs.c.owner == owners.this_process()) & (runs.c.status == owners.RUNNING)
+        with self._begin(writes=True) as connection:
+            connection.execute(sa.update(runs).where(mine).values(seen_unix_s=self._now))
+
+    def _status(self, row: Any) -> str:  # noqa: ANN401 - a row of any of the queries above
+        lease_s = owners.DAY_S if self._is_file else owners.LEASE_S
+        return owners.status_now(str(row.status), str(row.owner), float(row.silent_s), lease_s)
 
     @contextmanager
     def _begin(self, *, writes: bool = False) -> Iterator[sa.Connection]:
@@ -219,33 +243,14 @@ def _headline(run: RunResult) -> dict[str, object]:
 def _conditions(wanted: RunFilter) -> list[sa.ColumnElement[bool]]:
     found = [runs.c[name] == value for name, value in wanted.columns()]
     if wanted.status is not None:
-        # Who is gone left `running` behind, which reads `interrupted`.
-        found.append(
-            runs.c.status.in_({wanted.status, "running"} if wanted.status == "interrupted" else {wanted.status})
-        )
+        found.append(runs.c.status.in_({wanted.status, *({owners.RUNNING} if wanted.status in _SEEN_LATER else ())}))
     return found
 
 
-def _row(row: Any) -> RunRow:  # noqa: ANN401 - a row of `list_runs`
+def _row(row: Any, status: str) -> RunRow:  # noqa: ANN401 - a row of `list_runs`
     figures = (row.metric, row.cost, row.cost_low, row.cost_high)
     names = (row.device, row.model, row.recipe, row.n_launches, row.artifact_sha256, row.origin)
-    return RunRow(row.run_id, row.created_unix_s, _status(row), *names, *figures)
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
-
-
-def _status(row: Any) -> str:  # noqa: ANN401 - a row of any of the queries above
-    """Return the stored status; a `running` one whose process on this host is gone was interrupted."""
-    host, pid, started = str(row.owner).rsplit(":", 2)
-    if row.status != "running" or host != socket.gethostname():
-        return str(row.status)
-    try:
-        alive = abs(psutil.Process(int(pid)).create_time() - float(started)) < 2
-    except psutil.Error:
-        alive = False
-    return "running" if alive else "interrupted"
+    return RunRow(row.run_id, row.created_unix_s, status, *names, *figures)
 
 
 def _packed(values: Sequence[int]) -> bytes:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 # Raised by one whenever a table changes, with a migration of the same number.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # Alembic's name of a number.
 REVISION = f"{SCHEMA_VERSION:04}"
 
@@ -21,7 +21,7 @@ runs = sa.Table(
     sa.Column("run_id", sa.String(16), primary_key=True),
     sa.Column("created_unix_s", sa.Float, nullable=False, index=True),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),  # "host:pid:start" of the process that measures
+    sa.Column("owner", sa.Text, nullable=False),  # "host:pid:start" of the process that measures; see owners.py
     sa.Column("device", sa.Text, nullable=False, index=True),
     sa.Column("model", sa.Text, nullable=False, index=True),
     sa.Column("recipe", sa.Text, nullable=False),
@@ -36,6 +36,8 @@ runs = sa.Table(
     sa.Column("cost", sa.Float),
     sa.Column("cost_low", sa.Float),
     sa.Column("cost_high", sa.Float),
+    # Since 3: when its host last said, by the database's clock, that it is still measuring it.
+    sa.Column("seen_unix_s", sa.Float),
 )
 
 launches = sa.Table(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,90 @@ def test_two_hosts_make_the_store_and_write_at_once_and_nothing_is_lost(url):
         rows = store.list_runs()
     assert len(rows) == 50
     assert {(row.status, row.n_launches) for row in rows} == {("complete", 3)}
+
+
+OTHER_HOST = """
+    import socket, sys, time
+    socket.gethostname = lambda: "other"
+    from dataclasses import replace
+    from edgeprof.store import open_store, owners
+    from tests.unit.test_store import RUN, LAUNCH
+    owners.HEARTBEAT_S = 0.1
+    store = open_store(sys.argv[1])
+    store.save_run(replace(RUN, status="running", session="s", cell_sha256="a" * 64))
+    store.save_launch(RUN.run_id, LAUNCH)
+    print("measuring", flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.fixture
+def other_host(url):
+    """A process on a host of another name that is measuring a run into the same store."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", textwrap.dedent(OTHER_HOST), url]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "measuring\n"
+        yield process
+        process.kill()
+
+
+def silence(store, seconds: float) -> None:
+    """Let so much time pass since anybody was heard of."""
+    with store._engine.begin() as connection:
+        connection.execute(sa.text("UPDATE runs SET seen_unix_s = seen_unix_s - :s"), {"s": seconds})
+
+
+def test_a_run_on_another_host_is_abandoned_when_nobody_has_renewed_its_lease(other_host, store):
+    before = store.list_runs()
+    other_host.kill()
+    other_host.wait()
+    silence(store, 25 * 3600)
+
+    assert [row.status for row in before] == ["running"]
+    assert [row.status for row in store.list_runs()] == ["abandoned"]
+    assert store.load_run(RUN.run_id).status == "abandoned"
+    assert store.load_run(RUN.run_id).launches == (LAUNCH,)
+    (cell,) = store.find_cells(["a" * 64])
+    assert (cell.status, cell.host) == ("abandoned", "other")
+    assert len(store.list_runs(1, RunFilter(status="abandoned"))) == 1
+    assert store.list_runs(1, RunFilter(status="running")) == []
+
+
+def test_on_a_server_who_measures_renews_the_lease_by_the_servers_clock(other_host, store):
+    if store._engine.dialect.name == "sqlite":
+        pytest.skip("a file is one host's")
+    silence(store, 3600)
+    deadline = time.monotonic() + 60
+
+    while store.list_runs()[0].status != "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert store.list_runs()[0].status == "running"
+
+
+def test_the_newest_of_a_status_that_is_only_seen_later_are_as_many_as_were_asked_for(store):
+    for n in range(6):
+        run = replace(RUN, run_id=f"{n:08}", created_unix_s=float(n), status=("running", "interrupted")[n % 2])
+        store.save_run(run)
+
+    newest = store.list_runs(2, RunFilter(status="interrupted"))
+    next_ones = store.list_runs(2, RunFilter(status="running"), offset=1)
+
+    assert [row.run_id for row in newest] == ["00000005", "00000003"]
+    assert [row.run_id for row in next_ones] == ["00000002", "00000000"]
+
+
+def test_a_run_that_an_older_edgeprof_began_elsewhere_gets_a_day(store):
+    store.save_run(replace(RUN, status="running", created_unix_s=time.time() - 3600))
+    with store._engine.begin() as connection:
+        connection.execute(sa.text("UPDATE runs SET owner = 'other:1:1', seen_unix_s = NULL"))
+
+    young = store.list_runs()[0].status
+    with store._engine.begin() as connection:
+        connection.execute(sa.text("UPDATE runs SET created_unix_s = created_unix_s - 200000"))
+
+    assert (young, store.list_runs()[0].status) == ("running", "abandoned")
 
 
 def test_threads_of_one_host_write_at_once(store):

@@ -59,12 +59,24 @@ def _measured(run: RunResult) -> tuple[Estimate, ...]:
         *cold_estimates(run.cold, dict(run.not_measured).get("cold_start_ns", "not_asked")),
         *sustained_estimates(run.sustained),
         *_memory(run),
-        *power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached")),
+        *_power(run),
         *_accuracy(run),
     )
     return tuple(
         estimate if estimate.better else replace(estimate, better=_better(estimate.name)) for estimate in found
     )
+
+
+def _power(run: RunResult) -> Iterable[Estimate]:
+    if not run.energy_turns:
+        return power_estimates(run.power, dict(run.not_measured).get(METRICS[0], "not_reached"))
+    windows = [power_estimates(trace) for trace in run.energy_turns]
+    return [_over_windows([window[place] for window in windows]) for place in range(len(METRICS))]
+
+
+def _over_windows(found: list[Estimate]) -> Estimate:
+    points = [one.point for one in found if one.point is not None]
+    return over_launches(found[0].name, found[0].statistic, points) if points else found[0]
 
 
 def _better(name: str) -> str | None:

@@ -17,11 +17,19 @@ from edgeprof.cli.options import (
     Wheels,
     complete_device,
 )
-from edgeprof.cli.profile import Cpus, Launches, Reconnect, Runs, Threads, Timeout, measure_and_show
+from edgeprof.cli.profile import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
 
 Device = Annotated[str, typer.Option("--device", "-d", help="Where to measure.", autocompletion=complete_device)]
 Margin = Annotated[
     float, typer.Option("--margin", metavar="SHARE", help="A change within this share counts as the same.")
+]
+Energy = Annotated[
+    bool,
+    typer.Option(
+        "--energy",
+        help="The energy of an inference too, where the board has a sensor: eight windows of each, 3 minutes more; "
+        "--rail or --meter ask for it too.",
+    ),
 ]
 Control = Annotated[bool, typer.Option("--control", help="One model against itself: a difference is a false alarm.")]
 
@@ -40,6 +48,9 @@ def ab(
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
+    energy: Energy = False,
+    rail: Rail = None,
+    meter: Meter = None,
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
     wheels: Wheels = None,
@@ -57,14 +68,20 @@ def ab(
     edgeprof ab model.keras -r fp32 -r int8 --calibration calib.npz -d pi5
 
     edgeprof ab model.tflite -t 1 -t 4 -d pi5
+
+    edgeprof ab old.tflite new.tflite -d pi5 --energy
     """
     from edgeprof.compress import CompressRequest
     from edgeprof.devices import find_device
+    from edgeprof.power.meters import try_meter
+    from edgeprof.power.source import find_source
     from edgeprof.profile import ProfileRequest, check
     from edgeprof.profile.inputs import Inputs
     from edgeprof.records import RunPlan
     from edgeprof.remote import SetupOptions
 
+    found = find_device(device)
+    source = find_source(rail, meter, [found])
     request = ProfileRequest(
         (),
         RunPlan(runs=runs, runtime=runtime or "auto", timeout_s=timeout_s),
@@ -76,10 +93,14 @@ def ab(
         verdict_only=True,
         control=control,
         margin_ratio=margin,
+        energy=energy or rail is not None or meter is not None,
+        source=source,
     )
     check(request)
+    if source.meter:
+        try_meter(source.meter, source.supply_uv)
     compression = CompressRequest(
         Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
     )
     inputs = Inputs(tuple(models), (), compression)
-    measure_and_show(inputs, request, [find_device(device)], store=store, as_json=as_json)
+    measure_and_show(inputs, request, [found], store=store, as_json=as_json)

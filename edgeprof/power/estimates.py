@@ -32,7 +32,8 @@ def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tu
         return _nothing(*METRICS, reason=run)
     seconds = ns_to_seconds(trace.run_ns[1] - trace.run_ns[0]) / trace.runs
     whole = run.estimate(METRICS[0], UW_PER_W * seconds)
-    idle = _idle(trace)
+    waited = trace.idle_before_ns[1] > trace.idle_before_ns[0]
+    idle = _idle(trace) if waited else "measured_in_turns"
     if isinstance(idle, str):
         return (
             whole,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from edgeprof.devices import LOCAL, Device
 from edgeprof.errors import DeviceError, EdgeprofError, UsageError
+from edgeprof.pairs import pair_verdicts
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check
 from edgeprof.profile.resume import Earlier, find_earlier
@@ -16,7 +17,6 @@ from edgeprof.profile.session import Session, Setting
 from edgeprof.profile.vendor import VendorSession
 from edgeprof.records import RunResult
 from edgeprof.remote import Stopped
-from edgeprof.stats import verdicts
 from edgeprof.store import Store
 
 # After Ctrl-C: as long as a board that idles for an energy figure, or a download, may take to notice.
@@ -51,7 +51,7 @@ def profile(request: ProfileRequest, devices: Sequence[Device], store: Store, wa
     runs = _in_order((*taken, *(run for part in parts for run in part.runs)), devices)
     failures = [failure for part in parts for failure in part.failures]
     taken_ids = tuple(run.run_id for run in taken)
-    return Outcome(runs, (*request.failures, *failures), verdicts(runs, request.margin_ratio), taken_ids)
+    return Outcome(runs, (*request.failures, *failures), pair_verdicts(runs, request.margin_ratio), taken_ids)
 
 
 def _in_order(runs: Sequence[RunResult], devices: Sequence[Device]) -> tuple[RunResult, ...]:

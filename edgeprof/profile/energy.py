@@ -13,7 +13,7 @@ from edgeprof.profile.battery import UNREADABLE, by_battery, covers_words
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.metering import MeterFailed, metered
 from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
-from edgeprof.profile.phases import Phases, live_child, run_phases, whole_seconds
+from edgeprof.profile.phases import Course, Phases, live_child, run_phases, whole_seconds
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board
 from edgeprof.units import NS_PER_S, percent
@@ -29,9 +29,22 @@ _HINTS = {
 
 
 def measure_power(
-    board: Board, cell: LiveCell, facts: BoardFacts, source: PowerSource, say: Callable[[str], None]
+    board: Board,
+    cell: LiveCell,
+    facts: BoardFacts,
+    source: PowerSource,
+    say: Callable[[str], None],
+    phases: Course = run_phases,
 ) -> PowerTrace | None:
     """Return what the board took, or put the reason why there is none into the run.
+
+    Args:
+        board: Where.
+        cell: What.
+        facts: What the board said of itself.
+        source: Which rail, or which meter.
+        say: Told what is read and for how long.
+        phases: What the process does meanwhile; a phone's battery and rails are slow, and it waits there in any case.
 
     Raises:
         ChildError: The process died or ran too long.
@@ -40,19 +53,24 @@ def measure_power(
     if cell.run.plan.clock != CLOCK_WALL:
         cell.not_measured(METRICS[0], "clock_counts_instructions")
         return None
-    trace = _by_meter(board, cell, source, say) if source.meter else _by_rail(board, cell, facts, source.rail, say)
+    if source.meter:
+        trace = _by_meter(board, cell, source, say, phases)
+    else:
+        trace = _by_rail(board, cell, facts, source.rail, say, phases)
     if trace is not None:
         _doubt(cell, trace)
     return trace
 
 
-def _by_meter(board: Board, cell: LiveCell, source: PowerSource, say: Callable[[str], None]) -> PowerTrace | None:
+def _by_meter(
+    board: Board, cell: LiveCell, source: PowerSource, say: Callable[[str], None], phases: Course
+) -> PowerTrace | None:
     meter = source.meter
     if meter is None:
         return None
     say(f"power by {meter.name}, {whole_seconds(NS_PER_S / meter.period_ns):.0f} s")
     try:
-        return metered(board, cell, meter, source.supply_uv, source.fed_uv)
+        return metered(board, cell, meter, source, phases)
     except MeterFailed as exc:
         cell.not_measured(METRICS[0], exc.reason)
         cell.warn("energy_not_measured", str(exc))
@@ -60,7 +78,7 @@ def _by_meter(board: Board, cell: LiveCell, source: PowerSource, say: Callable[[
 
 
 def _by_rail(
-    board: Board, cell: LiveCell, facts: BoardFacts, rail: str | None, say: Callable[[str], None]
+    board: Board, cell: LiveCell, facts: BoardFacts, rail: str | None, say: Callable[[str], None], phases: Course
 ) -> PowerTrace | None:
     supply = choose(facts.power_sensors, rail)
     if isinstance(supply, str) and facts.abi is not None and supply != "several_rails":
@@ -74,7 +92,7 @@ def _by_rail(
     if supply.is_gauge:
         return by_battery(board, cell, supply, say)
     say(f"power of {supply.name}, {whole_seconds(supply.hz):.0f} s")
-    trace = _sampled(board, cell, supply)
+    trace = _sampled(board, cell, supply, phases)
     if trace is None:
         cell.not_measured(METRICS[0], "sampler_failed")
     return trace
@@ -97,13 +115,13 @@ def _by_phone(
     return None
 
 
-def _sampled(board: Board, cell: LiveCell, supply: Supply) -> PowerTrace | None:
+def _sampled(board: Board, cell: LiveCell, supply: Supply, course: Course) -> PowerTrace | None:
     with live_child(board, cell) as child:
         try:
             sampler = board.agent.sampler_start(supply.hz, supply.index)
         except DeviceError:
             return None
-        phases = run_phases(board, cell, child, supply.hz)
+        phases = course(board, cell, child, supply.hz)
     left = board.agent.sampler_stop(sampler)
     lines = _lines(board.pull(left.file, left.sha256))
     return _trace(lines, supply, phases) if len(lines) > 1 else None

@@ -7,8 +7,9 @@ from edgeprof.errors import DeviceError
 from edgeprof.power import ClockMap, measure_offset
 from edgeprof.power.meters import MeterSpec, Recording, open_meter
 from edgeprof.power.meters.spec import alike
+from edgeprof.power.source import PowerSource
 from edgeprof.profile.cells import LiveCell
-from edgeprof.profile.phases import Phases, live_child, run_phases
+from edgeprof.profile.phases import Course, Phases, live_child
 from edgeprof.records import PowerTrace
 from edgeprof.remote import Board
 from edgeprof.units import NS_PER_S, volts
@@ -22,15 +23,15 @@ class MeterFailed(Exception):  # noqa: N818 - caught next to where it is raised
         self.reason = reason
 
 
-def metered(board: Board, cell: LiveCell, spec: MeterSpec, supply_uv: int | None, fed_uv: int | None) -> PowerTrace:
-    """Return what a meter showed while the cell's process waited, ran and waited.
+def metered(board: Board, cell: LiveCell, spec: MeterSpec, source: PowerSource, course: Course) -> PowerTrace:
+    """Return what a meter showed while the cell's process went its course: waited, ran and waited.
 
     Args:
         board: Where.
         cell: What.
         spec: The meter.
-        supply_uv: At which voltage it counts power, or `None` where it measures that itself.
-        fed_uv: What the board is fed with as its target says, or `None`.
+        source: At which voltage it counts power, and what the board is fed with as its target says.
+        course: What the process does.
 
     Raises:
         MeterFailed: The meter is gone, or sees another supply than the board's.
@@ -39,11 +40,11 @@ def metered(board: Board, cell: LiveCell, spec: MeterSpec, supply_uv: int | None
     """
     with live_child(board, cell) as child:
         before = measure_offset(board.agent.clock)
-        with _recording(spec, supply_uv) as recordings:
-            phases = run_phases(board, cell, child, NS_PER_S / spec.period_ns)
+        with _recording(spec, source.supply_uv) as recordings:
+            phases = course(board, cell, child, NS_PER_S / spec.period_ns)
         after = measure_offset(board.agent.clock)
     seen, clocks = recordings[0], ClockMap(before, after)
-    check_recording(seen, clocks, fed_uv)
+    check_recording(seen, clocks, source.fed_uv)
     if seen.trouble:
         cell.warn("energy_not_measured", seen.trouble)
     return meter_trace(seen, clocks, spec, phases)

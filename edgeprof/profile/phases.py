@@ -1,7 +1,7 @@
 """One process that has its model loaded and warm: it waits, runs and waits again, while something reads power."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -32,6 +32,10 @@ class Phases:
     runs: int
 
 
+# What a process does while something reads power, given board, cell, child and readings a second.
+Course = Callable[[Board, LiveCell, int, float], Phases]
+
+
 @contextmanager
 def live_child(board: Board, cell: LiveCell) -> Iterator[int]:
     """Hold a process of the cell's that is warm."""
@@ -55,6 +59,16 @@ def run_phases(board: Board, cell: LiveCell, child: int, hz: float, run_s: float
     after = _idle(board, idle_s)
     start_ns = run.started_monotonic_ns
     return Phases(before, (start_ns, start_ns + run.wall_time_ns), after, run.count)
+
+
+def run_only(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:  # noqa: ARG001 - waits need the rate
+    """Run, without waits that would tell what is above idle: they are empty."""
+    plan = cell.cell.plan
+    time.sleep(_SETTLE_S)
+    run = board.agent.invoke_for(child, RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+    time.sleep(_SETTLE_S)
+    start_ns, end_ns = run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns
+    return Phases((start_ns, start_ns), (start_ns, end_ns), (end_ns, end_ns), run.count)
 
 
 def idle_seconds(hz: float) -> float:

@@ -9,6 +9,7 @@ from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.request import ProfileRequest
 from edgeprof.records import RunResult
 from edgeprof.stats import is_narrow, latency_estimates, verdicts
+from edgeprof.stats.comparisons import CONFIDENCE
 
 # As many children as an agent has open at once.
 MOST_LIVE = 8
@@ -46,5 +47,8 @@ def order(items: Sequence[T], turns: int, chance: random.Random) -> Iterator[T]:
 def is_enough(runs: Sequence[RunResult], request: ProfileRequest) -> bool:
     """Return whether measuring may end at this look: every verdict is there, or every interval is narrow."""
     if request.verdict_only:
-        return all(found.verdict != "inconclusive" for found in verdicts(runs, request.margin_ratio))
+        # A verdict on energy, which comes later, shares the chance of error: so much of it is left for this one.
+        confidence = 1 - (1 - CONFIDENCE) / 2 if request.energy else CONFIDENCE
+        found = verdicts(runs, request.margin_ratio, confidence)
+        return all(one.verdict != "inconclusive" for one in found)
     return all(is_narrow(latency_estimates(run.launches, run.plan)[0], run.plan.precision_ratio) for run in runs)

@@ -16,6 +16,7 @@ from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, known_facts, push_inputs
 from edgeprof.profile.cold import measure_cold
 from edgeprof.profile.energy import measure_power
+from edgeprof.profile.energy_turns import energy_in_turns
 from edgeprof.profile.gates import Gate
 from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Watch
@@ -108,6 +109,9 @@ class Session:
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
+        if self._request.verdict_only and self._request.energy:
+            told = lambda done, total: self._watch.progress(self._device.name, "energy in turns", done, total)  # noqa: E731
+            energy_in_turns(board, self._alive(), facts, self._request, lambda c, do: self._kept(c, board, do), told)
         power = lambda board, cell: self._power(board, cell, facts)  # noqa: E731
         per_op = lambda board, cell: self._per_op(board, cell, facts)  # noqa: E731
         for step in (self._sustained, power, self._memory, self._cold, per_op, self._accuracy):
@@ -153,6 +157,11 @@ class Session:
         except LinkLost as exc:
             self._come_back(board, exc, [cell])
             return self._alone(cell, lambda: step(cell))
+
+    def _kept(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], None]) -> None:
+        """Do a step of a cell, and store what it gave."""
+        self._try(cell, board, step)
+        self._store.save_run(cell.run)
 
     def _alone(self, cell: LiveCell, step: Callable[[], T]) -> T | None:
         """Do a step of a cell; a fault of its model or of its process ends this cell only."""
@@ -267,8 +276,9 @@ class Session:
 
     def _power(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
         request = self._request
-        if request.verdict_only or not request.energy:
+        if not request.energy:
             cell.not_measured(METRICS[0], "not_asked")
+        if request.verdict_only or not request.energy:  # a pair's took turns
             return
         say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
         trace = measure_power(board, cell, facts, request.source, say)

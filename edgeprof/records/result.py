@@ -143,6 +143,7 @@ class RunResult:
         origin: `edgeprof`, or the foreign tool that measured it: never compared in turns then, nor gated on tails.
         foreign: What a foreign tool printed, each figure of one process and without an interval; else empty.
         summaries: Launches of a vendor's tool that edgeprof started, in order; there are no `launches` then.
+        energy_turns: Windows of power that took turns with those of the run it is compared with; their waits are empty.
     """
 
     run_id: str
@@ -176,6 +177,7 @@ class RunResult:
     origin: str = ORIGIN
     foreign: tuple[Estimate, ...] = ()
     summaries: tuple[SummaryLaunch, ...] = ()
+    energy_turns: tuple[PowerTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

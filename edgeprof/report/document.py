@@ -61,6 +61,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "summaries": [_fields(launch) for launch in run.summaries],
         **per_op_items(run, raw=raw),
         "power": None if run.power is None else _power(run.power, raw=raw),
+        "energy_turns": [_power(trace, raw=raw) for trace in run.energy_turns],
         "not_measured": [{"name": name, "reason": reason} for name, reason in run.not_measured],
         "golden": None if run.golden is None else _fields(run.golden),
         "evaluations": evaluation_items(run, raw=raw),

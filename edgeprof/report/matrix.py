@@ -23,8 +23,9 @@ from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.accuracy import accuracy_heading, headline_texts, ranged
 from edgeprof.report.document import comparison_item, document, metric_items
-from edgeprof.report.summary import figure, print_warnings, verdict_words
+from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
+from edgeprof.report.verdicts import verdict_words
 from edgeprof.report.words import metric_words
 from edgeprof.stats.accuracy import in_points, loss_name
 

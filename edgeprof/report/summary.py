@@ -10,7 +10,7 @@ from rich.table import Table
 from edgeprof import units
 from edgeprof.compare import findings, fronts
 from edgeprof.metrics import estimates
-from edgeprof.records import CLOCK_INSTRUCTIONS, Comparison, Estimate, RunResult
+from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
 from edgeprof.report.document import comparison_item, document, run_item
 from edgeprof.report.missing import by_reason, missing
@@ -18,6 +18,7 @@ from edgeprof.report.names import cell_name
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
+from edgeprof.report.verdicts import verdict
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 # A terminal too narrow for one line a cell gets a column a cell, so many side by side.
 _NAME_WIDTH, _CELL_WIDTH = 18, 20
 _UNBOUNDED = 10_000
-_WORDS = {
-    "latency_ns": {"less": "faster", "more": "slower"},
-    "guest_instructions": {"less": "fewer instructions", "more": "more instructions"},
-}
 _LESS_IS_BETTER = (
     *("size", "latency (median)", "instructions (median)", "p90", "first inference"),
     *("peak RSS", "energy", "power", "drop"),
@@ -119,35 +116,6 @@ def outcome_document(outcome: "Outcome") -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def verdict(found: Comparison, runs: Sequence[RunResult]) -> str:
-    """Return a comparison as a sentence: which costs how much more or less than which, and how sure that is."""
-    by_id = {run.run_id: run for run in runs}
-    base, other = by_id[found.base], by_id[found.other]
-    beside = [run for run in runs if run.group == base.group]
-    names = f"{cell_name(other, beside)} against {cell_name(base, beside)}"
-    if cell_name(other, beside) == cell_name(base, beside):
-        names = "the same against itself"
-    where = f"{base.device}: " if len({run.device for run in runs}) > 1 else ""
-    return f"{where}{names}: {verdict_words(found)}"
-
-
-def verdict_words(found: Comparison) -> str:
-    """Return a verdict with its interval, without the names of the two."""
-    if found.ratio is None or found.low is None or found.high is None:
-        return "not compared: one launch gives no interval"
-    margin = units.percent(found.margin_ratio)
-    sure = f"{found.confidence * 100:g} %"
-    by = f"{units.change(found.low)} … {units.change(found.high)}, {sure}"
-    if found.verdict == "same":
-        return f"the same within {margin} ({by})"
-    if found.verdict == "inconclusive":
-        finds = f"{found.n_launches} launches find changes from {units.percent(found.detectable_ratio)}"
-        return f"inconclusive, {units.change(found.ratio)} ({by}); {finds}"
-    words = _WORDS[found.name][found.verdict]
-    times = found.ratio if found.verdict == "more" else 1 / found.ratio
-    return f"{units.three_digits(times)} × {words} ({by})"
-
-
 def figure(estimate: Estimate) -> str:
     """Return an estimate for people: the point in its unit, or `not measured` with its reason."""
     if estimate.point is None:
@@ -217,9 +185,8 @@ def _energy(estimate: Estimate, run: RunResult) -> str:
     if estimate.point is None or estimate.low is None or estimate.high is None:
         return _short(estimate)
     reach = (estimate.high - estimate.low) / 2 / estimate.point
-    return f"{figure(estimate)} ±{units.percent(reach)}" + (
-        "" if run.power and run.power.covers == "board" else " (rail)"
-    )
+    trace = next(iter((*run.energy_turns, *([run.power] if run.power else ()))), None)
+    return f"{figure(estimate)} ±{units.percent(reach)}" + ("" if trace and trace.covers == "board" else " (rail)")
 
 
 def _print_missing(runs: Sequence[RunResult]) -> None:

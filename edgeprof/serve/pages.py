@@ -14,7 +14,7 @@ from edgeprof.records import ORIGIN, Estimate, RunResult
 from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.html import page
 from edgeprof.report.html.views import Value, facts, value
-from edgeprof.report.summary import verdict_words
+from edgeprof.report.verdicts import verdict_words
 from edgeprof.report.words import metric_words
 from edgeprof.serve.history import histories
 from edgeprof.store import STATUSES, RunFilter, RunRow, Store

@@ -6,8 +6,10 @@ from edgeprof.stats.comparisons import (
     Compared,
     compare,
     compare_separate,
+    compare_values,
     comparison,
     decide,
+    in_turns,
     verdicts,
 )
 from edgeprof.stats.estimates import (
@@ -33,9 +35,11 @@ __all__ = [
     "cold_estimates",
     "compare",
     "compare_separate",
+    "compare_values",
     "comparison",
     "cpu_estimates",
     "decide",
+    "in_turns",
     "is_narrow",
     "latency_estimates",
     "op_shares",

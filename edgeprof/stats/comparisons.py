@@ -101,6 +101,21 @@ def compare(
     logs = [_log_ratio(bases[launch.index], launch) for launch in other if launch.index in bases]
     if not logs:
         return None
+    return _compared(logs, looks, margin_ratio)
+
+
+def compare_values(
+    base: Sequence[float | None], other: Sequence[float | None], margin_ratio: float = MARGIN_RATIO
+) -> Compared | None:
+    """Return how positive values that were measured in turns relate, pair by pair; `None` without a whole pair.
+
+    Source: as `compare`.
+    """
+    logs = [math.log(b / a) for a, b in zip(base, other, strict=False) if a and b]
+    return _compared(logs, 1, margin_ratio) if logs else None
+
+
+def _compared(logs: Sequence[float], looks: int, margin_ratio: float) -> Compared:
     n = len(logs)
     error = float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else None
     return Compared(float(np.mean(logs)), error, n, looks, math.log1p(margin_ratio), n - 1)
@@ -147,7 +162,7 @@ def verdicts(
         margin_ratio: A change within this share counts as the same.
         confidence: Of all verdicts together, and of each interval by itself.
     """
-    pairs = _pairs([run for run in runs if run.launches])
+    pairs = in_turns([run for run in runs if run.launches])
     found = [compare(base.launches, run.launches, len(run.plan.looks), margin_ratio) for base, run in pairs]
     decided = decide(found, confidence)
     return tuple(
@@ -168,7 +183,8 @@ def decide(found: Sequence[Decidable | None], confidence: float = CONFIDENCE) ->
     return decided
 
 
-def _pairs(runs: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
+def in_turns(runs: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
+    """Return each run with the first of those it took turns with."""
     firsts: dict[str, RunResult] = {}
     pairs = []
     for run in runs:

@@ -4,9 +4,12 @@ import random
 import threading
 import time
 
+import jsonschema
 import pytest
 
 from edgeprof import resources
+from edgeprof.report.document import schema
+from tests.conftest import ROOT
 from tests.meters import Printer, bench_toml, printer
 
 QUICK = ("-k", "2", "--runs", "20", "--rate", "20")
@@ -58,6 +61,37 @@ def test_a_meter_that_is_unplugged_half_way_takes_the_energy_with_it_and_nothing
     assert metrics(item)["energy_per_inference_uj"]["not_measured"] == "sensor_failed"
     assert metrics(item)["latency_ns"]["point"] > 0
     assert "the meter is gone" in done.out + done.err
+
+
+def test_a_pair_is_compared_by_energy_too_window_by_window_in_turns(cli, tmp_path):
+    models = (ROOT / "tests/contract/agent/models/any_batch.tflite", MODEL)
+    with printer(noisy) as far:
+        done = cli("ab", *models, "-k", "2", "--runs", "40", "--meter", bench_toml(tmp_path, port=far.port), "--json")
+
+    document = done.json()
+    jsonschema.validate(document, schema())
+    cost, energy = document["comparisons"]
+    assert done.code == 0, done.err
+    assert (cost["name"], energy["name"]) == ("latency_ns", "energy_per_inference_uj")
+    assert [len(item["energy_turns"]) for item in document["items"]] == [2, 2]
+    assert all(item["power"] is None for item in document["items"])
+    if energy["not_measured"] is None:
+        base, other = (metrics(item)["energy_per_inference_uj"] for item in document["items"])
+        assert energy["ratio"] == pytest.approx(other["point"] / base["point"], rel=0.3)
+        assert energy["low"] < energy["ratio"] < energy["high"]
+        assert energy["n_launches"] == 2
+    else:  # this machine was too busy for a hundred lines a second
+        assert energy["not_measured"] in ("sensor_failed", "no_common_windows")
+
+
+def test_a_pair_without_that_sensor_says_that_its_energies_are_not_compared_and_why(cli):
+    done = cli("ab", MODEL, "--control", "-k", "2", "--runs", "40", "--energy", "--rail", "VDD_IN")
+    plain = cli("ab", MODEL, "--control", "-k", "2", "--runs", "40")
+
+    assert done.code == 0, done.err
+    assert "energy per inference not compared (no " in done.out
+    assert plain.code == 0, plain.err
+    assert "energy" not in plain.out
 
 
 @pytest.mark.parametrize(

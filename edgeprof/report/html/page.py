@@ -14,6 +14,7 @@ from edgeprof import units, version
 from edgeprof.compare import findings
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
+from edgeprof.pairs import pair_verdicts
 from edgeprof.power import METRICS as POWER_METRICS
 from edgeprof.records import CLOCK_INSTRUCTIONS, PowerTrace, RunResult
 from edgeprof.report.html import accuracy, views
@@ -25,8 +26,8 @@ from edgeprof.report.html.timeline import launch_panels, over_time, power_panels
 from edgeprof.report.html.views import Figure
 from edgeprof.report.quantised import finding_text
 from edgeprof.report.roofline import peaks_text
-from edgeprof.report.summary import sustained, verdict
-from edgeprof.stats import verdicts
+from edgeprof.report.summary import sustained
+from edgeprof.report.verdicts import verdict
 
 # A page of 20 runs and all it holds; what charts and tables leave of it is for the samples.
 _MOST_BYTES = 490_000
@@ -106,7 +107,7 @@ def _content(runs: Sequence[RunResult]) -> dict[str, object]:
         "rows": list(zip(named, rows, strict=True)),
         "overviews": _overviews(named),
         "findings": [finding_text(found, runs) for found in findings(runs)],
-        "verdicts": [verdict(found, runs) for found in verdicts(runs)],
+        "verdicts": [verdict(found, runs) for found in pair_verdicts(runs)],
         "sections": [_section(title, run, runs) for title, run in named],
     }
 

@@ -9,6 +9,7 @@ from edgeprof.cli.options import Json, StoreUrl, complete_device, complete_run
 
 app = typer.Typer(help="Stored results: list, show, export, remove.", no_args_is_help=True)
 
+_FORMATS = ("json", "csv", "samples", "parquet", "parquet-samples")
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run, or its first digits.", autocompletion=complete_run)]
 
 
@@ -52,26 +53,41 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
     kind: Annotated[
         str,
-        typer.Option("--format", "-f", metavar="json|csv|samples", help="csv: a line a figure; samples: a line a run."),
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="json; csv: a line a figure; samples: a line a timed run; parquet: a row a run, and parquet-samples.",
+            autocompletion=lambda: list(_FORMATS),
+        ),
     ] = "json",
     store: StoreUrl = None,
 ) -> None:
-    """Write runs as JSON with every raw sample, or as CSV.
+    """Write runs as JSON with every raw sample, as CSV, or as Parquet with units in the columns' names.
 
-    Example:
+    Examples:
     edgeprof run export 54450b98 9c01aa37 --format csv -o runs.csv
+
+    edgeprof run export 54450b98 9c01aa37 --format parquet -o runs.parquet
     """
+    from edgeprof import exchange
     from edgeprof.errors import UsageError
-    from edgeprof.exchange import figures_csv, samples_csv
     from edgeprof.report.runs import runs_text, write_text
     from edgeprof.store import open_store
+    from edgeprof.targets import did_you_mean
 
-    formats = {"json": runs_text, "csv": figures_csv, "samples": samples_csv}
-    if kind not in formats:
-        raise UsageError(f"unknown format: `{kind}`", f"one of {', '.join(formats)}")
+    texts = {"json": runs_text, "csv": exchange.figures_csv, "samples": exchange.samples_csv}
+    files = {"parquet": exchange.write_cells, "parquet-samples": exchange.write_samples}
+    if kind not in _FORMATS:
+        raise UsageError(f"unknown format: `{kind}`", f"{did_you_mean(kind, _FORMATS)}one of {', '.join(_FORMATS)}")
+    if kind in files and output is None:
+        raise UsageError(f"{kind} is no text for a terminal", "name a file: `-o runs.parquet`")
     with open_store(store) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
-    write_text(formats[kind](runs), output)
+    if kind in files and output is not None:
+        files[kind](runs, output)
+    else:
+        write_text(texts[kind](runs), output)
 
 
 @app.command("bundle")

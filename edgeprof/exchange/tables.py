@@ -1,4 +1,4 @@
-"""Runs as CSV: a line a figure, or a line a timed run. No Parquet: its library alone is larger than edgeprof."""
+"""Runs as CSV: a line a figure, or a line a timed run."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from io import StringIO
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 
-_RUN = (
+ABOUT = (
     "run_id",
     "created_unix_s",
     "status",
@@ -25,18 +25,18 @@ _SAMPLE = ("launch", "run", "metric", "value")
 
 def figures_csv(runs: Sequence[RunResult]) -> str:
     """Return every metric of every run, one a line; what was not measured has no point and a reason."""
-    return _csv((*_RUN, *_FIGURE), ((*_about(run), *_figure(found)) for run in runs for found in estimates(run)))
+    return _csv((*ABOUT, *_FIGURE), ((*about(run), *_figure(found)) for run in runs for found in estimates(run)))
 
 
 def samples_csv(runs: Sequence[RunResult]) -> str:
     """Return every timed run of every launch, one a line, in order."""
     rows = (
-        (*_about(run), launch.index, index, run.plan.metric, _amount(run, value))
+        (*about(run), launch.index, index, run.plan.metric, _amount(run, value))
         for run in runs
         for launch in run.launches
         for index, value in enumerate(launch.latency_ns)
     )
-    return _csv((*_RUN, *_SAMPLE), rows)
+    return _csv((*ABOUT, *_SAMPLE), rows)
 
 
 def _csv(names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> str:
@@ -47,7 +47,8 @@ def _csv(names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> str:
     return text.getvalue()
 
 
-def _about(run: RunResult) -> tuple[object, ...]:
+def about(run: RunResult) -> tuple[object, ...]:
+    """Return what a run is: the values of `ABOUT`."""
     artifact, plan = run.artifact, run.plan
     names = (run.device, artifact.model, artifact.recipe, artifact.sha256)
     return (run.run_id, run.created_unix_s, run.status, run.origin, *names, plan.threads, plan.cpus)

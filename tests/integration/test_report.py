@@ -130,6 +130,17 @@ def test_a_phone_needs_no_scrolling_sideways_and_text_is_readable(scheme, show, 
     assert contrast >= 4.5
 
 
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_no_table_is_cut_at_its_right_end_on_a_desk(width, show, everything):
+    opened = show(everything, viewport={"width": width, "height": 1180})
+
+    cut = opened.eval_on_selector_all(
+        ".scroll", "all => all.filter(part => part.scrollWidth > part.clientWidth).map(part => part.innerText)"
+    )
+
+    assert cut == []
+
+
 def test_printing_opens_what_is_folded(show, everything):
     opened = show(everything)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgeprof import units
 from edgeprof.records import RunResult
 from edgeprof.report.accuracy import agreement_words, ranged, since_first
-from edgeprof.report.html.views import Value, spoiling
+from edgeprof.report.html.views import Value, spoiling, unbroken
 from edgeprof.report.words import metric_words
 from edgeprof.scores import Evaluation
 from edgeprof.stats.accuracy import in_points, loss_name
@@ -114,7 +114,7 @@ def _value(name: str, found: Range | None) -> Value:
     if found is None:
         return Value("", None)
     text, _, note = ranged(name, found).partition(" (")
-    return Value(text, found.point, note.rstrip(")"))
+    return Value(text, found.point, unbroken(note.rstrip(")")))
 
 
 def _matrix(evaluation: Evaluation) -> Matrix | None:

@@ -186,8 +186,13 @@ def value(estimate: Estimate, run: RunResult) -> Value:
     note = ""
     if estimate.low is not None and estimate.high is not None:
         ends = (units.quantity(estimate.name, end) for end in (estimate.low, estimate.high))
-        note = " … ".join(ends)
+        note = unbroken(" … ".join(ends))
     return Value(units.quantity(estimate.name, estimate.point), estimate.point, note, codes)
+
+
+def unbroken(text: str) -> str:
+    """Return an interval that a narrow column breaks before its second end, and nowhere else."""
+    return text.replace(" ", "\u00a0").replace("\u00a0…", " …")
 
 
 def summary(runs: Sequence[RunResult]) -> tuple[list[str], list[list[Value]]]:

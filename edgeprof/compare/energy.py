@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from math import exp, hypot, log
 
 from edgeprof.metrics import estimates
+from edgeprof.pairs import window_uj
+from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
+from edgeprof.stats import compare_values
 from edgeprof.units import volts
 
 _METRIC = "energy_per_inference_uj"
@@ -23,7 +26,8 @@ class EnergyChange:
     Attributes:
         ratio: Energy per inference over the base's, or `None` where `refused` says why not.
         low: Lower end of the interval that both intervals leave, at their confidence.
-        high: Upper end. Each is of one process: what differs from process to process is not in it.
+        high: Upper end. Each is of one process: what differs from process to process is not in it, unless windows took
+            turns.
         refused: Why the two are not compared.
     """
 
@@ -35,6 +39,8 @@ class EnergyChange:
 
 def relate_energy(base: RunResult, run: RunResult) -> EnergyChange | None:
     """Return how two energies relate; `None` where neither run was asked for one or has one."""
+    if base.energy_turns or run.energy_turns:
+        return _in_turns(base, run)
     if base.power is None and run.power is None:
         return None
     reason = energy_refusal(base, run)
@@ -46,6 +52,17 @@ def relate_energy(base: RunResult, run: RunResult) -> EnergyChange | None:
     (point, reach), (base_point, base_reach) = (found for found in ends if found)
     middle, half = log(point / base_point), hypot(reach, base_reach)
     return EnergyChange(exp(middle), exp(middle - half), exp(middle + half))
+
+
+def _in_turns(base: RunResult, run: RunResult) -> EnergyChange:
+    """Return how energies relate that took turns, window by window; with any other run they compare with nothing."""
+    if base.group is None or base.group != run.group:
+        return EnergyChange(refused="one was measured in turns with another run, window by window")
+    found = compare_values(*([window_uj(trace) for trace in one.energy_turns] for one in (base, run)))
+    half = None if found is None else found.half(CONFIDENCE)
+    if found is None or half is None:
+        return EnergyChange(refused="fewer than two windows of each give no interval")
+    return EnergyChange(exp(found.mean), exp(found.mean - half), exp(found.mean + half))
 
 
 def energy_refusal(base: RunResult, run: RunResult) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from edgeprof.compare.energy import relate_energy
 from edgeprof.metrics import estimates
 from edgeprof.pairs import ENERGY, ENERGY_TURNS, pair_verdicts, window_uj
 from edgeprof.profile.request import ProfileRequest
@@ -113,3 +114,15 @@ def test_people_read_a_sentence(other_w, words):
     runs = pair([3.0, 3.0, 3.0, 3.0], other_w)
 
     assert words in verdict(of_energy(runs), runs)
+
+
+def test_stored_runs_whose_windows_took_turns_are_related_by_them_and_by_nothing_else():
+    base, other = pair([3.0, 3.2, 2.9, 3.1], [3.6, 3.84, 3.48, 3.72])
+
+    found = relate_energy(base, other)
+    apart = relate_energy(base, replace(other, group="another day"))
+
+    assert found.ratio == pytest.approx(1.2, rel=0.005)
+    assert found.low < found.ratio < found.high
+    assert apart.refused == "one was measured in turns with another run, window by window"
+    assert relate_energy(base, replace(other, energy_turns=other.energy_turns[:1])).refused

@@ -45,12 +45,16 @@ def window_uj(trace: PowerTrace | None) -> float | None:
     return None if isinstance(found, str) else found[0]
 
 
+def windows_uj(run: RunResult) -> list[float | None]:
+    """Return the energy of an inference in each window that took turns."""
+    return [window_uj(trace) for trace in run.energy_turns]
+
+
 def _parts(base: RunResult, run: RunResult, margin_ratio: float) -> Iterator[_Pair]:
     cost = compare(base.launches, run.launches, len(run.plan.looks), margin_ratio)
     yield _Pair(base, run, run.plan.metric, cost)
     if base.energy_turns or run.energy_turns or _missing(base) or _missing(run):
-        windows = ([window_uj(trace) for trace in one.energy_turns] for one in (base, run))
-        yield _Pair(base, run, ENERGY, compare_values(*windows, margin_ratio))
+        yield _Pair(base, run, ENERGY, compare_values(windows_uj(base), windows_uj(run), margin_ratio))
 
 
 def _record(part: _Pair, verdict: str, confidence: float) -> Comparison:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import exp, hypot, log
 
 from edgeprof.metrics import estimates
-from edgeprof.pairs import window_uj
+from edgeprof.pairs import windows_uj
 from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
 from edgeprof.stats import compare_values
@@ -58,7 +58,7 @@ def _in_turns(base: RunResult, run: RunResult) -> EnergyChange:
     """Return how energies relate that took turns, window by window; with any other run they compare with nothing."""
     if base.group is None or base.group != run.group:
         return EnergyChange(refused="one was measured in turns with another run, window by window")
-    found = compare_values(*([window_uj(trace) for trace in one.energy_turns] for one in (base, run)))
+    found = compare_values(windows_uj(base), windows_uj(run))
     half = None if found is None else found.half(CONFIDENCE)
     if found is None or half is None:
         return EnergyChange(refused="fewer than two windows of each give no interval")

@@ -1,7 +1,6 @@
 """Runs as Parquet, for notebooks and data lakes: a row a run, or a row a timed run; units in the columns' names."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +60,8 @@ def _type(name: str, arrow: Any) -> "pa.DataType":  # noqa: ANN401 - a module
 def _samples(run: RunResult, arrow: Any) -> "pa.Table":  # noqa: ANN401 - a module
     counted = run.plan.clock == CLOCK_INSTRUCTIONS
     clock = [value for launch in run.launches for value in launch.latency_ns]
-    same = {
-        name: arrow.array(repeat(value, len(clock)), _type(name, arrow), len(clock))
-        for name, value in zip(ABOUT, about(run), strict=True)
-    }
+    told = zip(ABOUT, about(run), strict=True)
+    same = {name: arrow.array([value] * len(clock), _type(name, arrow)) for name, value in told}
     columns = {
         **same,
         "launch": arrow.array([launch.index for launch in run.launches for _ in launch.latency_ns], arrow.int64()),

@@ -125,4 +125,4 @@ def test_an_older_build_is_measured_in_turns_with_the_new_one_and_a_rate_is_kept
     groups = {cli("run", "show", run, "--json").json()["items"][0]["group"] for run in document["runs"][:2]}
     assert len(groups) == 1
     assert None not in groups
-    assert "::warning file=release.toml,line=1,title=edgeprof%3A inconclusive::m on local: instructions" in done.err
+    assert "::warning file=release.toml,line=11,title=edgeprof%3A inconclusive::m on local: instructions" in done.err

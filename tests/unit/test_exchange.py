@@ -295,4 +295,4 @@ def test_a_foreign_run_is_shown_and_never_compared_or_made_a_baseline(write, giv
         save_baselines([run], tmp_path / "baselines.json")
     text = page([run])
     assert "benchmark_model, not by edgeprof" in text
-    assert "141 ms" in text
+    assert "141\u00a0ms" in text

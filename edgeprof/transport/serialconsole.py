@@ -63,13 +63,23 @@ class Console:
     def await_text(
         self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")
     ) -> re.Match[str] | None:
-        """Return the first match in what is heard, or `None` when the time is over or a prompt stays so long."""
+        """Return the first match in what is heard.
+
+        It is `None` when the time is over, when a prompt stays for `prompt_s`, or when frames of a link come instead.
+        """
         end, heard_at = time.monotonic() + timeout_s, time.monotonic()
         while (match := pattern.search(self.text)) is None and time.monotonic() < end:
             heard_at = time.monotonic() if self.hear(0.05) else heard_at
-            if time.monotonic() > heard_at + prompt_s and self._at_prompt():
-                return None
+            if self.frames() or (time.monotonic() > heard_at + prompt_s and self._at_prompt()):
+                return pattern.search(self.text)
         return match
+
+    def await_frame(self, kind: int, session: int, timeout_s: float) -> bool:
+        """Wait for a frame of a session, or for a time; return which."""
+        end = time.monotonic() + timeout_s
+        while (kind, session) not in self.frames() and time.monotonic() < end:
+            self.hear(0.05)
+        return (kind, session) in self.frames()
 
     def hear(self, timeout_s: float) -> bool:
         """Take in what comes next; return whether anything did."""
@@ -78,13 +88,15 @@ class Console:
         self.noise_bytes = (self.noise_bytes + len(data)) if self._is_noise() else 0
         return bool(data)
 
+    def frames(self) -> list[tuple[int, int]]:
+        """Return kind and session of every frame of a link that was heard since something was typed."""
+        pieces = (protocol.opened(piece) for piece in self._raw.split(b"\0") if piece)
+        return [(int(found[0]), int(found[1])) for found in pieces if found]
+
     def stray_session(self) -> int | None:
-        """Return the session of a link that a program left behind, if its frames are heard."""
-        for piece in self._raw.split(b"\0"):
-            found = protocol.opened(piece) if piece else None
-            if found:
-                return int(found[1])
-        return None
+        """Return the session of a link that a program left behind, if its frames are heard and none says good-bye."""
+        heard = self.frames()
+        return heard[-1][1] if heard and heard[-1][0] != protocol.GONE else None
 
     def _at_prompt(self) -> bool:
         tail = self.tail

@@ -31,6 +31,7 @@ _LONGEST_REST_S = 3.0
 _COUNTDOWN_S = 4.0
 _ANSWER_S = 4.0
 _PROBE_S = 10.0
+_GOODBYE_S = 4.0
 _START_TRIES = 3
 # Python takes seconds to start on a slow board; a start that failed shows by its prompt.
 _LOADER_S = 90.0
@@ -135,7 +136,9 @@ class _Visit:
         self._say("ending a link that an earlier program left there")
         self._console.type("")
         self._console.send(protocol.frame(protocol.QUIT, session))
-        self._console.listen()
+        # Once: to the shell that comes after it a frame is keys, and some keys run commands out of its history.
+        if not self._console.await_frame(protocol.GONE, session, _GOODBYE_S):
+            self._console.type("")  # frames from before do not count: if the link is still there, it answers again
 
     def _type_user(self) -> None:
         user = self._login.address.user
@@ -164,6 +167,8 @@ class _Visit:
     def _is_shell(self) -> bool:
         self._console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
         if self._console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S, _PROMPT_STAYS_S) is None:
+            if self._console.frames():
+                return False  # it is no shell
             self._console.type(_INTERRUPT)  # it may stand in the middle of what an earlier visit, or noise, began
             return False
         self._console.listen()  # until its prompt is back
@@ -214,9 +219,9 @@ def _started(console: Console, login: Login, how: str) -> int | None:
 
 def _speaks(console: Console, session: int) -> bool:
     end = time.monotonic() + _LOADER_S
-    while console.stray_session() != session and time.monotonic() < end:
+    while not (heard := any(of == session for _, of in console.frames())) and time.monotonic() < end:
         console.hear(0.05)
-    return console.stray_session() == session
+    return heard
 
 
 _passwords: dict[str, str] = {}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages that demo and tests use: installed when root, else named. Tests without them skip with a reason.
 lab="qemu-system-arm qemu-utils mmdebstrap fakeroot e2fsprogs cpio kmod device-tree-compiler make gcc-12-aarch64-linux-gnu"
-shells="shellcheck mksh busybox toybox adb gcc libc6-dev"
+shells="shellcheck mksh busybox toybox adb gcc libc6-dev ser2net"
 wanted="${*:-openssh-server openssh-client chromium postgresql $lab $shells}"
 missing=""
 for package in $wanted; do

@@ -67,6 +67,9 @@ def _cannot_open(address: SerialAddress, exc: Exception) -> TransportError:
         return TransportError(f"{address.place} refuses connections", "is the console server running there?")
     if isinstance(exc, TimeoutError):
         return TransportError(f"{address.place} does not answer", "is it switched on, and in this network?")
+    if number == errno.EPROTO:
+        hint = "is it the right port? a plain TCP port of a console is `socket://`; a slow server: `?timeout=20`"
+        return TransportError(f"`{address.place}`: {getattr(exc, 'strerror', exc)}", hint)
     why = getattr(exc, "strerror", None) or exc
     return TransportError(f"cannot open `{address.place}` at {address.baud} baud: {why}", "is that its speed?")
 
@@ -156,7 +159,12 @@ class _Rfc2217:
     def __init__(self, address: SerialAddress) -> None:
         # `ign_set_control`: servers on ptys and some adapters answer no modem line.
         url = f"rfc2217://{address.place}?ign_set_control&timeout={address.timeout_s:g}"
-        self._port = serial.serial_for_url(url, address.baud, timeout=0.05)
+        try:
+            self._port = serial.serial_for_url(url, address.baud, timeout=0.05)
+        except serial.SerialException as exc:
+            if "does not seem to support" in str(exc) or "does not accept" in str(exc):
+                raise OSError(errno.EPROTO, "what listens there does not speak RFC 2217") from exc
+            raise
 
     def read(self, timeout_s: float) -> bytes:
         """See `Line`."""
@@ -179,8 +187,11 @@ class _Rfc2217:
 
     def close(self) -> None:
         """See `Line`."""
+        held = getattr(self._port, "_socket", None)  # pyserial forgets it unclosed where the server went away first
         with suppress(OSError):
             self._port.close()
+        if held is not None:
+            held.close()
 
 
 _OPENERS: dict[str, Callable[[SerialAddress], Line]] = {"serial": _Port, "socket": _Socket, "rfc2217": _Rfc2217}

@@ -70,6 +70,12 @@ class Uart:
         """Return the board's terminal mode."""
         return termios.tcgetattr(self._slaves[1])
 
+    def set_baud(self, code: int) -> None:
+        """Set the board's terminal to a speed, one of `termios`."""
+        mode = self.mode()
+        mode[4] = mode[5] = code
+        termios.tcsetattr(self._slaves[1], termios.TCSANOW, mode)
+
     def say(self, data: bytes) -> None:
         """Let the board's kernel print something."""
         os.write(self._slaves[1], data)

@@ -38,6 +38,7 @@ class Device:
         host_key: The key it must show, `SHA256:…`, or `None` where `known_hosts` decides.
         identity: The private key to log in with, a file; `None` for those that `~/.ssh/config` or the agent has.
         runtime: The runtime preferred on it, or `None` for whichever fits.
+        runtime_lib: A LiteRT library that lies on it, as `PATH=VERSION`, or `None` for one that is pushed.
         home: Our folder on it, or `None` for the usual one.
         notes: Whatever the user wants to remember, or `None`.
     """
@@ -50,6 +51,7 @@ class Device:
     runtime: str | None = None
     home: str | None = None
     notes: str | None = None
+    runtime_lib: str | None = None
 
 
 LOCAL = Device("local", "local:")

@@ -101,6 +101,14 @@ Runtime = Annotated[
     str | None,
     typer.Option("--runtime", help="litert or tflite-runtime, instead of whichever fits the board."),
 ]
+RuntimeLib = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime-lib",
+        metavar="PATH=VERSION",
+        help="LiteRT's library as it lies on the board, instead of one that is pushed: /usr/lib/libLiteRt.so=2.3.0.",
+    ),
+]
 Wheels = Annotated[
     list[Path] | None,
     typer.Option(

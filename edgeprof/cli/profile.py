@@ -14,6 +14,7 @@ from edgeprof.cli.options import (
     Preprocessing,
     Recipes,
     Runtime,
+    RuntimeLib,
     StoreUrl,
     Train,
     Trust,
@@ -183,6 +184,7 @@ def profile(
     reconnect_s: Reconnect = 30.0,
     resume: Resume = False,
     runtime: Runtime = None,
+    runtime_lib: RuntimeLib = None,
     io: InputOutput = "int8",
     preprocessing: Preprocessing = None,
     wheels: Wheels = None,
@@ -213,7 +215,7 @@ def profile(
     from edgeprof.profile import ProfileRequest, check
     from edgeprof.profile.inputs import Inputs
     from edgeprof.records import RunPlan
-    from edgeprof.remote import SetupOptions
+    from edgeprof.remote import SetupOptions, parse_library
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
     if all(model.suffix == ".tflite" for model in models) and _from_file(context, "recipes"):
@@ -231,7 +233,10 @@ def profile(
         runtime=runtime or "auto",
         timeout_s=timeout_s,
     )
-    setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), benchmark_model=benchmark_model)
+    library = parse_library(runtime_lib) if runtime_lib else None
+    setup = SetupOptions(
+        runtime=runtime, wheels=tuple(wheels or ()), library=library, benchmark_model=benchmark_model
+    )
     request = ProfileRequest(
         (),
         plan,

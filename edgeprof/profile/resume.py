@@ -51,6 +51,10 @@ def cell_key(request: ProfileRequest, device: Device, artifact: Artifact, plan: 
         ],
         "source": asdict(request.source),
     }
+    if library := request.setup.library:
+        whole["library"] = asdict(library)
+    elif device.runtime_lib:
+        whole["library"] = device.runtime_lib
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from edgeprof.remote.answers import (
 )
 from edgeprof.remote.board import Board, connect_board, probe_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
+from edgeprof.remote.given import GivenLibrary, parse_library
 from edgeprof.remote.stopping import Stopped
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Board",
     "DataRequest",
     "Evicted",
+    "GivenLibrary",
     "InvokeData",
     "InvokePerOp",
     "InvokeTimed",
@@ -35,5 +37,6 @@ __all__ = [
     "Stopped",
     "Streamed",
     "connect_board",
+    "parse_library",
     "probe_board",
 ]

@@ -20,6 +20,7 @@ from edgeprof.remote.bootstrap import (
     SetupOptions,
     prepare,
 )
+from edgeprof.remote.given import parse_library
 from edgeprof.remote.killed import Said
 from edgeprof.remote.oneshot import OneShotAgent, ask_script, shell_probe
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_script
@@ -221,6 +222,7 @@ def completed(device: Device, options: SetupOptions) -> SetupOptions:
         agree=options.agree,
         pythons=(sys.executable,) if device.url == "local:" else options.pythons,
         native=options.native,
+        library=options.library or (parse_library(device.runtime_lib) if device.runtime_lib else None),
     )
 
 

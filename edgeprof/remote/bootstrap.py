@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeprof.boards import choose_runtime
-from edgeprof.errors import DeviceError
+from edgeprof.errors import DeviceError, UsageError
 from edgeprof.remote.android import phone_runtime
+from edgeprof.remote.given import GivenLibrary, link_library
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_native_agent
 from edgeprof.remote.slow import Agree, announced, never, repacked
 from edgeprof.remote.survey import EVERY_PYTHON, USUAL_PYTHONS, Survey, survey, usable_pythons
@@ -44,6 +45,7 @@ class SetupOptions:
         wheels: Wheels given by hand, for hosts without a network.
         pythons: Pythons on the board to look at first.
         native: Use the native agent though there is a Python.
+        library: A LiteRT library on the board, instead of one that is pushed.
         agree: Asked before a push that takes long.
         benchmark_model: A vendor's program, for boards on which no agent of ours has a runtime; or `None`.
     """
@@ -53,6 +55,7 @@ class SetupOptions:
     wheels: tuple[Path, ...] = ()
     pythons: tuple[str, ...] = USUAL_PYTHONS
     native: bool = False
+    library: GivenLibrary | None = None
     agree: Agree = never
     benchmark_model: Path | None = None
 
@@ -105,7 +108,7 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
 
 def _packed_if_missing(found: Survey, package: RuntimePackage, options: SetupOptions, say: Say) -> Path | None:
     """Return the runtime's archive on the host, or `None` where the board has it."""
-    if f"runtimes/{package.folder}/runtime.json" in found.has:
+    if options.library or f"runtimes/{package.folder}/runtime.json" in found.has:
         return None
     return packed(package, options.wheels, say)
 
@@ -115,6 +118,14 @@ def _choose(transport: Transport, options: SetupOptions) -> tuple[Survey, str | 
 
     Its other Pythons are looked at only where the usual one does not do: each costs up to 0.1 s.
     """
+    if options.library:
+        if options.runtime not in (None, LITERT):
+            raise UsageError(
+                f"`{options.library.path}` is LiteRT's, and `{options.runtime}` is asked for", "choose one"
+            )
+        found = survey(transport, options.home, () if options.native else (*options.pythons, *EVERY_PYTHON))
+        usable = usable_pythons(found)
+        return found, usable[0][1] if usable else None, link_library(transport, found, options.library)
     if options.native:
         found = survey(transport, options.home, ())
         return (found, *_fitting(found, options))

@@ -9,6 +9,7 @@ import pytest
 
 from edgeprof import resources
 from edgeprof.errors import DeviceError, TransportError, UsageError
+from edgeprof.remote import GivenLibrary, parse_library
 from edgeprof.remote.pyz import agent_archive
 from edgeprof.remote.wheels import RuntimePackage, Wheel, find_package, packed
 
@@ -146,3 +147,15 @@ def test_the_agents_archive_holds_no_compiled_code_and_no_dates(tmp_path):
 
     assert [entry.filename for entry in entries if entry.filename.endswith(".pyc")] == []
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_library_on_the_board_is_a_path_and_the_version_that_it_does_not_say():
+    assert parse_library("/usr/lib/a=b/libLiteRt.so=2.3.0") == GivenLibrary("/usr/lib/a=b/libLiteRt.so", "2.3.0")
+
+
+@pytest.mark.parametrize("text", ["libLiteRt.so=2.3.0", "/usr/lib/libLiteRt.so", "/usr/lib/libLiteRt.so=new", "=2.3.0"])
+def test_a_library_without_a_place_or_a_version_is_refused(text):
+    with pytest.raises(UsageError, match="not a library on a board") as caught:
+        parse_library(text)
+
+    assert "libLiteRt.so=2.3.0" in caught.value.hint

@@ -16,6 +16,7 @@ from edgeprof.stats import (
     start_up_estimates,
     summary_estimates,
     sustained_estimates,
+    window_estimates,
 )
 from edgeprof.stats.proportions import wilson
 
@@ -39,6 +40,8 @@ def estimates(run: RunResult) -> tuple[Estimate, ...]:
 
     Of a foreign run it is what its tool printed, or what its launches' result files say.
     """
+    if run.windows:
+        return _of_windows(run)
     return _measured(run) if run.origin == ORIGIN else _foreign(run)
 
 
@@ -49,6 +52,14 @@ def _foreign(run: RunResult) -> tuple[Estimate, ...]:
         for e in _measured(run)
     ]
     return tuple(e if e.better else replace(e, better=_better(e.name)) for e in (*usual, *printed.values()))
+
+
+def _of_windows(run: RunResult) -> tuple[Estimate, ...]:
+    """Return what a device that tells windows gives; the rest its protocol has no words for."""
+    kept = [e for e in _measured(run) if e.point is not None or e.name == headline(run)[0]]
+    gone = [replace(e, not_measured="not_in_protocol") for e in _measured(run) if e not in kept]
+    windows = (replace(e, better=LOWER) for e in window_estimates(run.windows))
+    return (*windows, *kept, *gone)
 
 
 def _measured(run: RunResult) -> tuple[Estimate, ...]:

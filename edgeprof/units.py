@@ -10,6 +10,7 @@ from math import floor, log10
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+NS_PER_US = 1_000
 # And µJ per J.
 UW_PER_W = 1_000_000
 MW_PER_W = 1_000

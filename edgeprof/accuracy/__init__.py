@@ -3,7 +3,7 @@
 from edgeprof.accuracy.corruptions import CORRUPTIONS, corrupted, parse_corruption
 from edgeprof.accuracy.doubts import doubts
 from edgeprof.accuracy.evaluation import EvalSet, check_fits, load_eval, load_reference, named_sets
-from edgeprof.accuracy.golden import check_golden, encode_golden
+from edgeprof.accuracy.golden import check_golden, check_golden_values, encode_golden, golden_samples
 from edgeprof.accuracy.judging import Others, judge, try_functions, try_metrics
 from edgeprof.accuracy.leaks import find_leaks
 from edgeprof.accuracy.tasks import metric_names, plan_tasks
@@ -15,12 +15,14 @@ __all__ = [
     "Others",
     "check_fits",
     "check_golden",
+    "check_golden_values",
     "corrupted",
     "decode_outputs",
     "doubts",
     "encode_golden",
     "encode_inputs",
     "find_leaks",
+    "golden_samples",
     "judge",
     "load_eval",
     "load_reference",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeprof.accuracy.tensors import join_samples, split_outputs
+from edgeprof.accuracy.tensors import join_samples, only_input, split_outputs
 from edgeprof.analysis.numbers import Array, from_tensor, sqnr_db
 from edgeprof.errors import ModelError
 from edgeprof.records import Artifact, GoldenCheck, TensorSpec
@@ -52,6 +52,40 @@ def check_golden(artifact: Artifact, golden_path: Path, raw: bytes) -> GoldenChe
     return GoldenCheck(
         all(check.passed for check in checks), max(check.max_error for check in checks), min(found, default=None)
     )
+
+
+def golden_samples(artifact: Artifact) -> list[bytes]:
+    """Return each golden sample as the bytes of the artifact's only input.
+
+    Raises:
+        ModelError: The vectors cannot be read, or the artifact has several inputs.
+    """
+    only_input(artifact)
+    data, count = encode_golden(artifact)
+    size = len(data) // count
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def check_golden_values(artifact: Artifact, values: Array, rounding: float) -> GoldenCheck:
+    """Compare a first output that a device printed, `(n, elements)`, with the host's.
+
+    Args:
+        artifact: What ought to run there.
+        values: Real numbers, as printed.
+        rounding: What printing may have changed them by.
+
+    Raises:
+        ModelError: The vectors cannot be read.
+    """
+    if artifact.golden is None:
+        raise ModelError(f"{artifact.path.name} has no golden vectors", "pip install 'edgeprof[compress]'")
+    spec = artifact.outputs[0]
+    want = from_tensor(spec, _load(artifact.golden, "out", 1)[0].reshape(len(values), -1))
+    far = float(np.max(np.maximum(np.abs(want - values) - rounding, 0.0), initial=0.0))
+    step = spec.scale or 1.0
+    quality = sqnr_db(want, values.astype(np.float32))
+    near = far <= (_INTEGER_STEPS * step if spec.scale else 0.0)
+    return GoldenCheck(near or quality is None or quality >= _QUANTISED_DB, far / step, quality)
 
 
 def _compare(recipe: str, spec: TensorSpec, want: Array, have: Array) -> GoldenCheck:

@@ -17,6 +17,7 @@ from edgeprof.cli import (
     run,
     serve,
     target,
+    tiny,
     validate,
     verify,
 )
@@ -65,3 +66,4 @@ app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")
 app.add_typer(run.app, name="run")
 app.add_typer(lab.app, name="lab")
+app.add_typer(tiny.app, name="tiny")

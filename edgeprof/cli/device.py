@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli.options import Home, Json, Runtime, Wheels, complete_device, complete_target
+from edgeprof.cli.options import Home, Json, Runtime, RuntimeLib, Wheels, complete_device, complete_target
 
 app = typer.Typer(help="Your boards: add, list, probe, set up, remove.", no_args_is_help=True)
 
@@ -20,7 +20,8 @@ def add(
         str,
         typer.Argument(
             metavar="URL",
-            help="ssh://user@host[:port], adb:SERIAL, serial://[user@]/dev/ttyUSB0[?baud=115200], socket://, rfc2217://[user@]host:port",
+            help="ssh://user@host[:port], adb:SERIAL, serial://[user@]/dev/ttyUSB0[?baud=115200], socket://, "
+            "rfc2217://[user@]host:port; tiny+serial:// and so on for a firmware of MLPerf Tiny.",
         ),
     ],
     target: Annotated[
@@ -34,6 +35,7 @@ def add(
     ] = None,
     home: Home = None,
     runtime: Runtime = None,
+    runtime_lib: RuntimeLib = None,
     notes: Annotated[str | None, typer.Option("--notes", help="Whatever you want to remember.")] = None,
 ) -> None:
     """Add a board; over SSH its host key is shown and confirmed.
@@ -44,13 +46,24 @@ def add(
     edgeprof device add pi5 ssh://pi@192.0.2.10 --target raspberry-pi-5
 
     edgeprof device add bench serial://pi@/dev/ttyUSB0?baud=115200
+
+    edgeprof device add nucleo tiny+serial:///dev/ttyACM0
     """
     from edgeprof.devices import Device, add_device, check_device
+    from edgeprof.remote import parse_library
+    from edgeprof.tiny import is_tiny, parse_tiny
     from edgeprof.transport import offered_key
 
     key_file = None if identity is None else str(identity.expanduser().absolute())
-    device = Device(name, url, target, host_key, key_file, runtime=runtime, home=home, notes=notes)
+    if runtime_lib:
+        parse_library(runtime_lib)
+    device = Device(name, url, target, host_key, key_file, runtime, home, notes, runtime_lib)
     check_device(device)
+    if is_tiny(url):
+        parse_tiny(url)
+        add_device(device)
+        typer.echo(f"added {name}; next: edgeprof device probe {name}")
+        return
     key = offered_key(url)
     if key and not key.known and host_key is None:
         _confirm(url, key.type, key.sha256)
@@ -98,10 +111,16 @@ def probe(name: Name, as_json: Json = False) -> None:
     from edgeprof.cli.terminal import Terminal
     from edgeprof.devices import find_device
     from edgeprof.remote import probe_board
-    from edgeprof.report.boards import print_board
+    from edgeprof.report.boards import print_board, print_firmware
     from edgeprof.targets import load_target
+    from edgeprof.tiny import is_tiny, probe_tiny
 
     device = find_device(name)
+    if is_tiny(device.url):
+        with Terminal() as terminal:
+            firmware, clock_us = probe_tiny(device.url, lambda text: terminal.say(name, text))
+        print_firmware(device, firmware, clock_us, as_json=as_json)
+        return
     with Terminal() as terminal:
         raw = probe_board(device, lambda text: terminal.say(name, text))
     facts = parse_facts(raw)
@@ -113,6 +132,7 @@ def probe(name: Name, as_json: Json = False) -> None:
 def setup(
     name: Name,
     runtime: Runtime = None,
+    runtime_lib: RuntimeLib = None,
     wheels: Wheels = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Push also what takes minutes over a serial line.")] = False,
     as_json: Json = False,
@@ -123,14 +143,15 @@ def setup(
     """
     from edgeprof.cli.terminal import Terminal
     from edgeprof.devices import find_device
-    from edgeprof.remote import SetupOptions, connect_board
+    from edgeprof.remote import SetupOptions, connect_board, parse_library
     from edgeprof.remote.selftest import self_test
     from edgeprof.report.boards import print_setup
 
     device = find_device(name)
+    library = parse_library(runtime_lib) if runtime_lib else None
     with Terminal() as terminal:
         agree = lambda text: yes or terminal.asked(f"{name}: pushing {text}. Go on?")  # noqa: E731
-        options = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), agree=agree)
+        options = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), library=library, agree=agree)
         sent = lambda done, total: terminal.progress(name, "pushing", done, total)  # noqa: E731
         with connect_board(device, options, lambda text: terminal.say(name, text), sent) as board:
             result = self_test(board)

@@ -234,9 +234,7 @@ def profile(
         timeout_s=timeout_s,
     )
     library = parse_library(runtime_lib) if runtime_lib else None
-    setup = SetupOptions(
-        runtime=runtime, wheels=tuple(wheels or ()), library=library, benchmark_model=benchmark_model
-    )
+    setup = SetupOptions(runtime=runtime, wheels=tuple(wheels or ()), library=library, benchmark_model=benchmark_model)
     request = ProfileRequest(
         (),
         plan,

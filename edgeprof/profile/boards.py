@@ -14,10 +14,12 @@ from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check
 from edgeprof.profile.resume import Earlier, find_earlier
 from edgeprof.profile.session import Session, Setting
+from edgeprof.profile.tiny import TinySession
 from edgeprof.profile.vendor import VendorSession
 from edgeprof.records import RunResult
 from edgeprof.remote import Stopped
 from edgeprof.store import Store
+from edgeprof.tiny import is_tiny
 
 # After Ctrl-C: as long as a board that idles for an energy figure, or a download, may take to notice.
 _PATIENCE_S = 15.0
@@ -129,8 +131,11 @@ def _in_turn(parts: Sequence[_Done], setting: Setting) -> None:
 
 def _do(part: _Done, setting: Setting) -> None:
     name = part.job.device.name
-    own = Session(part.job.request, part.job.device, setting)
-    session: Session | VendorSession = own
+    device = part.job.device
+    own = Session(part.job.request, device, setting)
+    session: Session | VendorSession | TinySession = own
+    if is_tiny(device.url):
+        session = TinySession(part.job.request, device, setting)
     failures: tuple[Failure, ...] = ()
     try:
         try:

@@ -3,13 +3,23 @@
 `None` means unknown or not measured, never zero; the reason stands beside it.
 """
 
-from edgeprof.records.launch import CoreClock, Memory, RawLaunch, StartUp, State, SummaryLaunch, SustainedWindow
+from edgeprof.records.launch import (
+    CoreClock,
+    Memory,
+    RawLaunch,
+    RunWindow,
+    StartUp,
+    State,
+    SummaryLaunch,
+    SustainedWindow,
+)
 from edgeprof.records.model import Artifact, ModelFacts, Reference, TensorSpec
 from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
 from edgeprof.records.power import PowerTrace
 from edgeprof.records.result import (
     ORIGIN,
+    TINY_DEVICE,
     Accuracy,
     Comparison,
     Estimate,
@@ -24,6 +34,7 @@ __all__ = [
     "CLOCK_INSTRUCTIONS",
     "CLOCK_WALL",
     "ORIGIN",
+    "TINY_DEVICE",
     "Accuracy",
     "Artifact",
     "Comparison",
@@ -41,6 +52,7 @@ __all__ = [
     "Reference",
     "RunPlan",
     "RunResult",
+    "RunWindow",
     "RuntimeInfo",
     "StartUp",
     "State",

@@ -23,6 +23,25 @@ class StartUp:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWindow:
+    """Runs of which a device told only when they began and ended: a mean, and nothing of the single ones.
+
+    Attributes:
+        index: 0 for the first of a cell.
+        runs: How many.
+        elapsed_ns: From the begin to the end, by the device's clock.
+        resolution_ns: The step in which that clock was seen to move.
+        host_ns: The same by the host's clock, from one message's arrival to the other's.
+    """
+
+    index: int
+    runs: int
+    elapsed_ns: int
+    resolution_ns: int
+    host_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Memory of one process after at least one inference, against the same process before it loaded the model.
 

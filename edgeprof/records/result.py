@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from edgeprof.records.launch import Memory, RawLaunch, StartUp, State, SummaryLaunch, SustainedWindow
+from edgeprof.records.launch import Memory, RawLaunch, RunWindow, StartUp, State, SummaryLaunch, SustainedWindow
 from edgeprof.records.model import Artifact, ModelFacts
 from edgeprof.records.ops import OpProfile, Peaks
 from edgeprof.records.plan import RunPlan
@@ -10,6 +10,7 @@ from edgeprof.records.power import PowerTrace
 from edgeprof.scores import Evaluation
 
 ORIGIN = "edgeprof"
+TINY_DEVICE = "mlperf-tiny-device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class RunResult:
         foreign: What a foreign tool printed, each figure of one process and without an interval; else empty.
         summaries: Launches of a vendor's tool that edgeprof started, in order; there are no `launches` then.
         energy_turns: Windows of power that took turns with those of the run it is compared with; their waits are empty.
+        windows: Launches of a device that tells no single runs; it has no `launches` then.
     """
 
     run_id: str
@@ -178,6 +180,7 @@ class RunResult:
     foreign: tuple[Estimate, ...] = ()
     summaries: tuple[SummaryLaunch, ...] = ()
     energy_turns: tuple[PowerTrace, ...] = ()
+    windows: tuple[RunWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

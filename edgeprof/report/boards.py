@@ -10,6 +10,7 @@ from edgeprof.devices import Device
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.targets import Target
+from edgeprof.tiny import Firmware
 
 if TYPE_CHECKING:
     from edgeprof.remote.selftest import SelfTest
@@ -82,6 +83,20 @@ def print_board(
         console().print(plain(f"differs from {device.target}: {text}{note}"))
     if device.target and not found:
         console().print(plain(f"agrees with {device.target}, as far as both say"))
+
+
+def print_firmware(device: Device, firmware: Firmware, clock_us: int | None, *, as_json: bool) -> None:
+    """Print `device probe` of a device of MLPerf Tiny's protocol."""
+    if as_json:
+        probe = {**asdict(firmware), "clock_us": clock_us}
+        write(document("board", [{"device": device.name, "target": device.target, "probe": probe, "differences": []}]))
+        return
+    rows = table("fact", device.name)
+    marked = "none: its times are marked on a pin, and latency cannot be measured over this line"
+    facts = {"vendor": firmware.vendor, "firmware": firmware.profile, "model": firmware.model}
+    for name, value in {**facts, "clock": marked if clock_us is None else f"{clock_us} µs"}.items():
+        rows.add_row(name, plain(value or "unknown"))
+    console().print(rows)
 
 
 def print_setup(device: Device, result: "SelfTest", *, as_json: bool) -> None:

@@ -57,6 +57,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "facts": None if run.facts is None else asdict(run.facts),
         "metrics": metric_items(run),
         "states": [None if state is None else asdict(state) for state in run.states],
+        "windows": [_fields(launch) for launch in run.windows],
         "sustained": [_fields(window) for window in run.sustained],
         "summaries": [_fields(launch) for launch in run.summaries],
         **per_op_items(run, raw=raw),

@@ -11,13 +11,16 @@ from edgeprof import units
 from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
-from edgeprof.records import CLOCK_WALL, ORIGIN, RawLaunch, RunResult, State
+from edgeprof.records import CLOCK_WALL, ORIGIN, TINY_DEVICE, RawLaunch, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.store import RunRow
+
+# Measured by edgeprof, or by a device that it asked.
+_OURS = (ORIGIN, TINY_DEVICE)
 
 
 def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
@@ -31,7 +34,7 @@ def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
     found = table("run", "when", "device", "model", "recipe", "launches", "status", right=("launches",))
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
-        status = row.status if row.origin == ORIGIN else f"foreign ({row.origin})"
+        status = row.status if row.origin in _OURS else f"foreign ({row.origin})"
         launches = row.n_launches if row.origin == ORIGIN else ""  # a summary has none of ours
         texts = (row.run_id, when, row.device, row.model, row.recipe, launches, status)
         found.add_row(*(plain(text) for text in texts))
@@ -103,10 +106,14 @@ def _facts(run: RunResult) -> Table:
             )
         )
     if run.origin != ORIGIN:
-        rows.insert(0, ("measured by", f"{run.origin}, not by edgeprof"))
+        rows.insert(0, ("measured by", _measured_by(run)))
     for name, value in rows:
         found.add_row(plain(name), plain(_fact(name, value)))
     return found
+
+
+def _measured_by(run: RunResult) -> str:
+    return "the device's own clock, over MLPerf Tiny's protocol" if run.windows else f"{run.origin}, not by edgeprof"
 
 
 def _fact(name: str, value: str) -> str:

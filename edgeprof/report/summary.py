@@ -19,6 +19,7 @@ from edgeprof.report.ops import print_costliest
 from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.report.verdicts import verdict
+from edgeprof.report.windows import windows_conditions, windows_table
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
         return
     shown = [run for run in outcome.runs if run.launches or run.summaries]
     out = console()
+    _print_windows([run for run in outcome.runs if run.windows])
     if shown:
         for alike in _alike(shown):
             for part in tables(alike, out.width):
@@ -67,6 +69,18 @@ def print_outcome(outcome: "Outcome", *, store: str | None = None, as_json: bool
         named = f" --store {store}" if store else ""
         what = "sample" if any(run.launches for run in shown) else "launch"
         out.print(plain(f"every {what}: edgeprof {command}{named}"))
+
+
+def _print_windows(runs: Sequence[RunResult]) -> None:
+    if not runs:
+        return
+    console().print(windows_table(runs))
+    for run in runs:
+        console().print(plain(windows_conditions(run)))
+    print_accuracy(runs)
+    _print_missing(runs)
+    print_warnings(runs)
+    console().print(plain(f"every window: edgeprof run show {runs[0].run_id} --json"))
 
 
 def taken(run: RunResult) -> str:

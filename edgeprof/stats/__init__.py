@@ -24,6 +24,7 @@ from edgeprof.stats.estimates import (
 from edgeprof.stats.ops import OpShare, OpShares, op_shares
 from edgeprof.stats.summaries import summary_estimates
 from edgeprof.stats.sustained import sustained_estimates
+from edgeprof.stats.windows import window_estimates
 
 __all__ = [
     "CONFIDENCE",
@@ -48,4 +49,5 @@ __all__ = [
     "summary_estimates",
     "sustained_estimates",
     "verdicts",
+    "window_estimates",
 ]

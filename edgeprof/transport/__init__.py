@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SERIAL = ("serial", "socket", "rfc2217")
 SCHEMES = ("adb", "local", "ssh", *_SERIAL)
+# Before a serial console's URL: a device that speaks MLPerf Tiny's protocol there, and runs no commands.
+TINY = "tiny+"
 
 
 class Channel(Protocol):
@@ -100,6 +102,9 @@ def connect(
         TransportError: The board cannot be reached or does not let us in.
         DeviceError: The board has not what the way needs.
     """
+    if url.lower().startswith(TINY):
+        hint = "it needs no setup: `edgeprof profile MODEL -d NAME`; see docs/tiny.md"
+        raise UsageError(f"`{url}` speaks MLPerf Tiny's protocol, which knows no commands for this", hint)
     scheme = _scheme(url)
     if scheme == "local":
         from edgeprof.transport.local import LocalTransport  # noqa: PLC0415 - one transport, one import

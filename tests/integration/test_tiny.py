@@ -1,0 +1,130 @@
+"""MLPerf Tiny's protocol from the command line, both ways: one `edgeprof` answers as a device, another measures it."""
+
+import re
+import signal
+import time
+from contextlib import contextmanager
+
+import jsonschema
+import numpy as np
+import pytest
+
+from edgeprof.report.document import schema
+from tests.diagonal import write_diagonal
+
+QUICK = ("--launches", "3", "--runs", "2000")
+
+
+@contextmanager
+def served(cli, model, *options):
+    """Let this machine answer as a device; give where it does."""
+    process = cli.start("tiny", "serve", "local", model, *options)
+    try:
+        line = process.stdout.readline()
+        found = re.search(r" on (\S+);", line)
+        assert found, line + process.stderr.read()
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_diagonal(tmp_path / "twice.tflite", 2)
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Four numbers each, of which the largest is the class: what a factor of 2 keeps."""
+    x = np.random.default_rng(1).random((12, 4), np.float32)
+    path = tmp_path / "eval.npz"
+    np.savez(path, x=x, y=x.argmax(axis=1))
+    return path
+
+
+def test_a_board_that_answers_as_a_device_is_probed_and_measured_as_one(cli, model, samples):
+    with served(cli, model) as place:
+        added = cli("device", "add", "mcu", f"tiny+serial://{place}?wait=20")
+        probed = cli("device", "probe", "mcu", "--json")
+        measured = cli("profile", model, "-d", "mcu", *QUICK, "--eval", samples, "--json")
+
+    assert added.code == 0, added.err
+    assert probed.json()["items"][0]["probe"]["vendor"] == "edgeprof"
+    assert measured.code == 0, measured.err
+    document = measured.json()
+    jsonschema.validate(document, schema())
+    run = document["items"][0]
+    figures = {(m["name"], m["statistic"]): m for m in run["metrics"]}
+    assert (run["origin"], run["status"], run["accelerator"]) == ("mlperf-tiny-device", "complete", "unknown")
+    assert run["golden"]["passed"]
+    assert figures["latency_ns", "mean"]["point"] > 0
+    assert figures["latency_ns", "mean"]["n_samples"] == 6000
+    assert figures["latency_ns", "window_low"]["point"] <= figures["latency_ns", "mean"]["point"]
+    assert figures["latency_ns", "median"]["not_measured"] == "not_in_protocol"
+    assert figures["peak_rss_bytes", "median"]["not_measured"] == "not_in_protocol"
+    assert figures["top1_ratio", "share"]["point"] == 1.0
+    assert figures["top1_ratio", "share"]["n_samples"] == 12
+    assert [window["runs"] for window in run["windows"]] == [2000] * 3
+    assert "short_window" in {found["code"] for found in run["warnings"]}
+
+
+def test_images_pass_as_unsigned_bytes_and_another_form_or_another_model_is_seen(cli, tmp_path):
+    model = write_diagonal(tmp_path / "int8.tflite", 1, scale=1 / 127)
+    other = write_diagonal(tmp_path / "thrice.tflite", 3, scale=1 / 127)
+    with served(cli, model, "--name", "ic01", "--port", "tcp:0") as place:
+        cli("device", "add", "right", f"tiny+socket://{place}?wait=20")
+        cli("device", "add", "wrong", f"tiny+socket://{place}?wait=20&input=raw")
+        right = cli("profile", model, "-d", "right", *QUICK)
+        form = cli("profile", model, "-d", "wrong", *QUICK, "--json")
+        another = cli("profile", other, "-d", "right", *QUICK, "--json")
+
+    assert right.code == 0, right.err
+    assert "latency (mean)" in right.out
+    assert "3 windows of 2000 runs" in right.out
+    assert "firmware: edgeprof ULPMark for tinyML Firmware V0.0.1 ic01" in right.out
+    assert "not in protocol" in right.out
+    assert form.code == another.code == 1
+    assert "takes inputs in another form: `?input=`, here `raw`" in form.err
+    assert "gives other outputs than thrice.tflite on the host" in another.err
+    assert another.json()["items"][0]["status"] == "failed"
+    assert another.json()["items"][0]["windows"] == []
+
+
+def test_a_port_that_is_not_there_is_named_and_a_device_without_commands_needs_no_setup(cli, model):
+    cli("device", "add", "mcu", "tiny+serial:///dev/no-such-port")
+
+    probed, setup = cli("device", "probe", "mcu"), cli("device", "setup", "mcu")
+    threads = cli("profile", model, "-d", "mcu", "--threads", "2")
+
+    assert probed.code == 1
+    assert "there is no serial port `/dev/no-such-port`" in probed.err
+    assert setup.code == threads.code == 2
+    assert "it needs no setup" in setup.err
+    assert "--threads: MLPerf Tiny's protocol knows nothing of it" in threads.err
+
+
+def test_a_device_that_goes_away_ends_the_run_and_keeps_its_windows(cli, model):
+    process = None
+    with served(cli, model, "--port", "tcp:0") as place:
+        cli("device", "add", "mcu", f"tiny+socket://{place}?wait=2")
+        process = cli.start(
+            "profile", model, "-d", "mcu", "--launches", "400", "--runs", "2000", "--reconnect", "1", "--json"
+        )
+        end = time.monotonic() + 60
+        while not _windows(cli) and time.monotonic() < end:
+            time.sleep(0.3)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    assert "did not come back" in err
+    assert _windows(cli) >= 1
+
+
+def _windows(cli) -> int:
+    listed = cli("run", "list", "--json")
+    ids = [item["run_id"] for item in listed.json()["items"]]
+    return len(cli("run", "show", ids[0], "--json").json()["items"][0]["windows"]) if ids else 0

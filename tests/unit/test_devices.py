@@ -285,7 +285,10 @@ def test_an_unknown_key_is_refused_with_the_known_ones():
     error = refused(all_devices)
 
     assert error.message == f"unknown key in [devices.pi5] of {devices_file()}: `traget`"
-    assert error.hint == "did you mean `target`? known keys: url, target, host_key, identity, runtime, home, notes"
+    assert (
+        error.hint
+        == "did you mean `target`? known keys: url, target, host_key, identity, runtime, home, notes, runtime_lib"
+    )
 
 
 def test_an_unknown_table_is_refused():

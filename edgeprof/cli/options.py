@@ -34,6 +34,13 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [name for name in recipe_names() if name.startswith(incomplete)]
 
 
+def complete_choice(incomplete: str) -> list[str]:
+    """Return the ways to choose calibration samples that begin so."""
+    from edgeprof.compress.sampling import CHOICES
+
+    return [choice for choice in CHOICES if choice.startswith(incomplete)]
+
+
 def complete_metric(incomplete: str) -> list[str]:
     """Return the names of metrics that begin so."""
     from edgeprof.accuracy import metric_names
@@ -85,11 +92,26 @@ Calibration = Annotated[
     Path | None,
     typer.Option("--calibration", help="Representative data for int8 and its like: .npz, .npy or a folder of images."),
 ]
+CalibrationSamples = Annotated[
+    int | None,
+    typer.Option(
+        "--calibration-samples", metavar="N", help="How many of them; 200, or all where there are fewer, if left out."
+    ),
+]
+CalibrationChoice = Annotated[
+    str,
+    typer.Option(
+        "--calibration-choice",
+        metavar="HOW",
+        help="Which of them: even (spaced over the set), first, random (by --seed), or balanced (as many a class).",
+        autocompletion=complete_choice,
+    ),
+]
 Train = Annotated[
     Path | None,
     typer.Option("--train", help="Data for recipes that fine-tune: .npz with x and y, or a .py with dataset()."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of everything random in fine-tuning.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of everything random: fine-tuning, a random choice of samples.")]
 InputOutput = Annotated[str, typer.Option("--io", help="Inputs and outputs of an int8 model: int8 or float.")]
 Preprocessing = Annotated[
     str | None,

@@ -9,6 +9,8 @@ import typer
 from edgeprof.cli import show_error
 from edgeprof.cli.options import (
     Calibration,
+    CalibrationChoice,
+    CalibrationSamples,
     InputOutput,
     Json,
     Preprocessing,
@@ -160,6 +162,8 @@ def profile(
     devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
     recipes: Recipes = None,
     calibration: Calibration = None,
+    calibration_samples: CalibrationSamples = None,
+    calibration_choice: CalibrationChoice = "even",
     train: Train = None,
     evaluations: Evaluations = None,
     corruptions: Corruptions = None,
@@ -262,6 +266,8 @@ def profile(
         preprocessing=preprocessing,
         trust_model=trust_model,
         train=train,
+        calibration_samples=calibration_samples,
+        calibration_choice=calibration_choice,
     )
     inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression, tuple(corruptions or ()))
     measure_and_show(inputs, request, found, store=store, as_json=as_json)

@@ -13,7 +13,7 @@ from edgeprof.compress.cache import content_sha256, library_versions, move, part
 from edgeprof.compress.child import GOLDEN, run_child
 from edgeprof.compress.jobs import Job
 from edgeprof.errors import UsageError
-from edgeprof.records import Artifact, TensorSpec
+from edgeprof.records import Artifact, CalibrationUse, TensorSpec
 
 AS_IS = "as-is"
 _SCHEMA = 1
@@ -131,7 +131,10 @@ def _read(about: Path, path: Path, golden: Path) -> Artifact | None:
             return None
         fields["steps"] = tuple(fields.get("steps", ()))
         fields["inputs"], fields["outputs"] = _specs(fields["inputs"]), _specs(fields["outputs"])
-        fields["versions"], fields["warnings"] = _pairs(fields["versions"]), _pairs(fields["warnings"])
+        for name in ("versions", "warnings", "notes"):
+            fields[name] = _pairs(fields.get(name, []))
+        calibration = fields.pop("calibration", None)
+        fields["calibration"] = None if calibration is None else CalibrationUse(**calibration)
         return Artifact(path=path, golden=golden if golden.is_file() else None, **fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -5,43 +5,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.images import check_images, load_images
+from edgeprof.compress.sampling import BALANCED, Indices, Sampling, pick
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import TensorSpec
 
 # 0-255 against 0-1 is 255, -1-1 against 0-1 is 2: between them lies what no preprocessing does by design.
 _RANGE_FACTOR = 20
+LABELS = ("y", "labels")
 
 
-def check_calibration(path: Path, preprocessing: str | None) -> None:
+_EVERY = Sampling()
+
+
+def check_calibration(path: Path, preprocessing: str | None, sampling: Sampling = _EVERY) -> None:
     """Refuse data that can be seen to be wrong without the model.
 
     Raises:
-        UsageError: It is missing, of a kind that cannot be read, or images without declared preprocessing.
+        UsageError: It is missing, of a kind that cannot be read, or images without declared preprocessing; or the
+            samples asked for are not there, or have no classes to balance.
         ModelError: It is damaged, empty, or holds what are no finite numbers.
     """
+    sampling.check()
     if path.is_dir():
-        check_images(path, preprocessing)
-    else:
-        _arrays(path)
+        check_images(path, preprocessing, sampling)
+        return
+    n = min(len(array) for array in _arrays(path).values())
+    sampling.check_fits(n, path)
+    if sampling.choice == BALANCED:
+        _classes(path, n)
 
 
 def load_calibration(
-    path: Path, preprocessing: str | None, inputs: Sequence[TensorSpec], limit: int
+    path: Path, preprocessing: str | None, inputs: Sequence[TensorSpec], sampling: Sampling
 ) -> tuple[Array, ...]:
-    """Return an array `(n, *shape without batch)` for each input, `n` at most `limit`, in the inputs' dtypes.
+    """Return an array `(n, *shape without batch)` for each input, of the samples asked for, in the inputs' dtypes.
 
     Raises:
         UsageError: As `check_calibration`.
         ModelError: The data do not fit the inputs; says what was expected and what was got.
     """
     if path.is_dir():
-        return (load_images(path, preprocessing, inputs, limit),)
+        return (load_images(path, preprocessing, inputs, sampling),)
     arrays = _by_input(path, _arrays(path), inputs)
-    picked = _spaced(min(len(array) for array in arrays), limit)
+    n = min(len(array) for array in arrays)
+    picked = pick(n, sampling, lambda: _classes(path, n))
     return tuple(
         fitted(array[picked], spec, f"calibration data in `{path}`") for array, spec in zip(arrays, inputs, strict=True)
     )
@@ -105,7 +115,7 @@ def _read(path: Path) -> dict[str, Array]:
         if isinstance(loaded, np.ndarray):
             return {"x": loaded}
         # Labels may lie beside the samples in a file made for evaluation.
-        names = [name for name in loaded.files if name not in ("y", "labels")]
+        names = [name for name in loaded.files if name not in LABELS]
         return {name: loaded[name] for name in names}
 
 
@@ -133,8 +143,28 @@ def _by_input(path: Path, arrays: Mapping[str, Array], inputs: Sequence[TensorSp
     raise ModelError(f"`{path}` has {had}, the model's inputs are {wanted}", hint)
 
 
-def _spaced(n: int, limit: int) -> NDArray[np.int64]:
-    return np.linspace(0, n - 1, min(n, limit)).round().astype(np.int64)
+def _classes(path: Path, n: int) -> Indices:
+    """Return the class of each of the first `n` samples: from whole numbers, or the highest of a row.
+
+    Raises:
+        UsageError: The file has no such labels.
+    """
+    labels = _labels(path)
+    if labels is not None and labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    if labels is None or labels.size != len(labels) or len(labels) < n or labels.dtype.kind not in "iub":
+        raise UsageError(
+            f"`balanced` takes as many samples of each class, and `{path}` does not say which class they are of",
+            f"save a label for each: np.savez({path.name!r}, x=samples, y=labels); or choose `even`",
+        )
+    return labels.reshape(-1)[:n].astype(np.int64)
+
+
+def _labels(path: Path) -> Array | None:
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        names = [] if isinstance(loaded, np.ndarray) else loaded.files
+        return next((np.asarray(loaded[name]) for name in LABELS if name in names), None)
 
 
 def fitted(array: Array, spec: TensorSpec, what: str) -> Array:

@@ -24,7 +24,7 @@ def apply(model: Any, step: Channels, training: TrainingData | None, teller: Tel
     scores = _scores(coupling, step, training, teller)
     choice = Choice(share=step.share, by=step.by, scope=step.scope, multiple=step.multiple, least=step.least)
     kept = choose(coupling, scores, choice)
-    teller.warn("channels_removed", summary(coupling, kept))
+    teller.note("channels_removed", summary(coupling, kept))
     made = cut(coupling, kept)
     if training is not None:
         renew(made, training.train.x)

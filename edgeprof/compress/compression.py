@@ -1,18 +1,20 @@
 """`compress` and `references`: from a Keras model to artifacts, and to what they are compared with."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgeprof.analysis.numbers import Array
-from edgeprof.compress.artifacts import copy_out, describe, keep, load_cached
+from edgeprof.compress.artifacts import copy_out, load_cached
 from edgeprof.compress.cache import content_sha256, move, partial, place
 from edgeprof.compress.calibration import check_calibration
 from edgeprof.compress.child import WORKER, require_extra, run_child
 from edgeprof.compress.inspection import check_model
-from edgeprof.compress.jobs import Job, Line
+from edgeprof.compress.jobs import Job
+from edgeprof.compress.making import Progress, make
+from edgeprof.compress.orders import Order, order, stem
 from edgeprof.compress.recipes import Recipe, find_recipes
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import check_training
@@ -20,25 +22,9 @@ from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import Artifact, Reference
 from edgeprof.targets import did_you_mean
 
-Progress = Callable[[str, float | None], None]
 _REFERENCE = "reference.npz"
 _IO = ("int8", "float")
 _FLOAT = Recipe("fp32")
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    recipe: Recipe
-    place: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What one child has said: recipes begun, errors by recipe; and whom to tell of its progress."""
-
-    began: list[str]
-    failed: dict[str, ModelError]
-    progress: Progress
 
 
 def compress(request: CompressRequest, progress: Progress) -> list[Artifact]:
@@ -70,27 +56,42 @@ def compress_each(request: CompressRequest, progress: Progress) -> tuple[list[Ar
         ModelError: No recipe gave anything.
     """
     recipes = find_recipes(request.recipes)
-    _check(request, recipes)
+    check_request(request, recipes)
     parent = content_sha256(request.model)
     # What the others are compared with, whether it is asked for or not.
-    wanted = [_Wanted(recipe, _place(request, parent, recipe)) for recipe in dict.fromkeys((*recipes, _FLOAT))]
-    missing = [one for one in wanted if load_cached(one.place) is None]
-    failed = _make(request, parent, missing, progress) if any(one.recipe in recipes for one in missing) else {}
-    found = {one.recipe.name: load_cached(one.place) for one in wanted}
-    plain = found[_FLOAT.name]
-    made = []
-    for recipe in recipes:
-        artifact = found[recipe.name]
-        if artifact is not None:
-            # What is the same file under another name was converted under that one.
-            named = replace(artifact, model=_stem(request.model), float_bytes=plain.size_bytes if plain else None)
-            made.append(copy_out(named, request.out) if request.out else named)
-        elif recipe.name not in failed:
-            raise UsageError("the cache was emptied meanwhile", "run the command again")
+    orders = [order(request, parent, recipe) for recipe in dict.fromkeys((*recipes, _FLOAT))]
+    missing = [one for one in orders if load_cached(one.place) is None]
+    failed: dict[str, ModelError] = {}
+    try:
+        if any(one.recipe in recipes for one in missing):
+            failed = make(request, parent, missing, progress)
+    except KeyboardInterrupt:
+        _finished(request, recipes, orders)
+        raise
+    finished = _finished(request, recipes, orders)
+    gone = [recipe.name for recipe in recipes if recipe.name not in finished and recipe.name not in failed]
+    if gone:
+        raise UsageError("the cache was emptied meanwhile", "run the command again")
+    made = [finished[recipe.name] for recipe in recipes if recipe.name in finished]
     errors = [(recipe.name, failed[recipe.name]) for recipe in recipes if recipe.name in failed]
     if not made and len({str(error) for _, error in errors}) == 1:
         raise errors[0][1]  # it is the model, not the recipe
     return made, errors
+
+
+def _finished(request: CompressRequest, recipes: Sequence[Recipe], orders: Sequence[Order]) -> dict[str, Artifact]:
+    """Return by name what is ready of the recipes asked for, copied to where the user wants it."""
+    found = {one.recipe.name: artifact for one in orders if (artifact := load_cached(one.place)) is not None}
+    plain = found.get(_FLOAT.name)
+    # What is the same file under another name was converted under that one.
+    named = {
+        recipe.name: replace(
+            found[recipe.name], model=stem(request.model), float_bytes=plain.size_bytes if plain else None
+        )
+        for recipe in recipes
+        if recipe.name in found
+    }
+    return {name: copy_out(one, request.out) for name, one in named.items()} if request.out else named
 
 
 def references(request: CompressRequest, sets: Sequence[tuple[Array, str]], progress: Progress) -> list[Reference]:
@@ -123,13 +124,22 @@ def _run_floats(request: CompressRequest, folder: Path, samples: Sequence[Array]
     run_child(WORKER, job, lambda line: progress(line.text, line.fraction))
 
 
-def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:
+def check_request(request: CompressRequest, recipes: Sequence[Recipe]) -> None:
+    """Refuse what can be seen to be impossible before anything runs.
+
+    Raises:
+        UsageError: A setting cannot be, or data that a recipe needs are missing.
+        ModelError: The model or data are damaged.
+    """
     check_model(request.model)
     if request.io not in _IO:
         hint = f"{did_you_mean(request.io, _IO)}known: {', '.join(_IO)}"
         raise UsageError(f"unknown kind of inputs and outputs: `{request.io}`", hint)
-    if request.calibration_samples < 1:
-        raise UsageError(f"{request.calibration_samples} calibration samples are none", "use at least 1")
+    if request.jobs is not None and request.jobs < 1:
+        raise UsageError(f"{request.jobs} recipes at once are none", "use at least 1, or leave `--jobs` out")
+    request.sampling.check()
+    if request.calibration is None and request.sampling.chosen:
+        raise UsageError("calibration samples are to be chosen, and there are none", "add `--calibration data.npz`")
     needy = [recipe.name for recipe in recipes if recipe.conversion.calibrated]
     if needy and request.calibration is None:
         raise UsageError(
@@ -146,110 +156,4 @@ def _check(request: CompressRequest, recipes: Sequence[Recipe]) -> None:
     if request.train is not None:
         check_training(request.train)
     if request.calibration is not None:
-        check_calibration(request.calibration, request.preprocessing)
-
-
-def _place(request: CompressRequest, parent: str, recipe: Recipe) -> Path:
-    """Return where the artifact of a recipe is kept."""
-    # Golden inputs come from the calibration data, so these count for every recipe.
-    calibration = request.calibration and content_sha256(request.calibration)
-    options = (request.preprocessing, request.calibration_samples, request.trust_model)
-    io = request.io if recipe.conversion.integer_io else None
-    return place("artifacts", parent, recipe.fields(), io, calibration, *_trained_on(request, recipe), *options)
-
-
-def _stages(request: CompressRequest, parent: str, recipe: Recipe) -> tuple[str, ...]:
-    """Return where the model after each step is kept; recipes that begin alike share those stages."""
-    steps = [step.fields() for step in recipe.steps]
-    data = _trained_on(request, recipe)
-    return tuple(str(place("stages", parent, steps[: i + 1], *data, request.trust_model)) for i in range(len(steps)))
-
-
-def _trained_on(request: CompressRequest, recipe: Recipe) -> tuple[object, ...]:
-    if not recipe.steps:
-        return ()
-    files = [content_sha256(Path(path)) for step in recipe.steps for path in step.files()]
-    return (request.train and content_sha256(request.train), request.seed, files)
-
-
-def _make(
-    request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], progress: Progress
-) -> dict[str, ModelError]:
-    """Make every recipe wanted, keeping each as soon as it is ready; return the errors of those that failed.
-
-    A child makes one after another. Where it crashes, the recipe it was at has failed, and another goes on.
-
-    Raises:
-        ModelError: The child failed before it began a recipe.
-    """
-    require_extra()
-    failed: dict[str, ModelError] = {}
-    left = list(wanted)
-    while left:
-        began: list[str] = []
-        try:
-            _run(request, parent, left, _Heard(began, failed, progress))
-        except ModelError as exc:
-            if not began:
-                raise
-            failed[began[-1]] = exc
-        left = [one for one in left if one.recipe.name not in began]
-    return failed
-
-
-def _run(request: CompressRequest, parent: str, wanted: Sequence["_Wanted"], heard: "_Heard") -> None:
-    heard.progress("starting TensorFlow", None)
-    by_name = {one.recipe.name: one for one in wanted}
-    with partial(wanted[0].place) as folder:
-
-        def hear(line: Line) -> None:
-            match line.kind:
-                case "began":
-                    heard.began.append(line.text)
-                case "failed":
-                    name, _, message = line.text.partition("\n")
-                    heard.failed[name] = ModelError(message, line.hint)
-                case "made":
-                    one = by_name[line.text]
-                    made = folder / line.text
-                    keep(made, one.place, _described(request, parent, one.recipe, made, line.warnings))
-                case _:
-                    heard.progress(line.text, line.fraction)
-
-        run_child(WORKER, _job(request, parent, folder, [one.recipe for one in wanted]), hear)
-
-
-def _described(
-    request: CompressRequest, parent: str, recipe: Recipe, made: Path, warnings: tuple[tuple[str, str], ...]
-) -> Artifact:
-    found = describe(made / "model.tflite", model=_stem(request.model), recipe=recipe.name, parent_sha256=parent)
-    trained = request.train is not None and bool(recipe.steps)
-    return replace(
-        found,
-        warnings=warnings,
-        steps=recipe.labels(),
-        seed=request.seed if recipe.steps else None,
-        train_sha256=content_sha256(request.train) if trained and request.train else None,
-    )
-
-
-def _job(request: CompressRequest, parent: str, folder: Path, recipes: Sequence[Recipe]) -> Job:
-    return Job(
-        "convert",
-        str(request.model.absolute()),
-        str(folder),
-        recipes=tuple(recipe.fields() for recipe in recipes),
-        stages=tuple(_stages(request, parent, recipe) for recipe in recipes),
-        train=str(request.train.absolute()) if request.train else None,
-        seed=request.seed,
-        calibration=str(request.calibration.absolute()) if request.calibration else None,
-        preprocessing=request.preprocessing,
-        calibration_samples=request.calibration_samples,
-        io=request.io,
-        trust_model=request.trust_model,
-    )
-
-
-def _stem(model: Path) -> str:
-    path = model.absolute()
-    return path.name if path.is_dir() else path.stem
+        check_calibration(request.calibration, request.preprocessing, request.sampling)

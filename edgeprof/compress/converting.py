@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,19 @@ def convert(
     Raises:
         ModelError: The converter cannot; names the ops where it does.
     """
-    try:
+    with understood(recipe):
         return _convert(saved, recipe.conversion, calibration, integer_io=integer_io, suffixed=suffixed)
+
+
+@contextmanager
+def understood(recipe: Recipe) -> Iterator[None]:
+    """Turn what the converter raises, which may be anything, into an error of ours.
+
+    Raises:
+        ModelError: The converter cannot; names the ops where it does.
+    """
+    try:
+        yield
     except ModelError:
         raise
     except Exception as exc:

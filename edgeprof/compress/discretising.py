@@ -23,7 +23,7 @@ def apply(model: Any, step: Discrete, training: TrainingData | None, teller: Tel
     settle(made, chosen)
     size = packed_size(made, set(chosen))
     packed = size.packed_bytes + size.rest_bytes
-    teller.warn(
+    teller.note(
         "packed_size",
         f"{size.kernels} kernels are {step.levels}: packed, all weights travel in {packed:,} bytes instead of "
         f"{size.float_bytes:,}; a .tflite holds them as int8, and no runtime here is faster by it",

@@ -52,7 +52,7 @@ def apply(model: Any, step: Distill, training: TrainingData | None, teller: Tell
     fine_tune(trained, data, step, teller)
     student.set_weights(pupils.get_weights())
     before, after = model.count_params(), student.count_params()
-    teller.warn("distilled", f"student of {after:,} parameters, teacher of {before:,} ({after / before - 1:+.0%})")
+    teller.note("distilled", f"student of {after:,} parameters, teacher of {before:,} ({after / before - 1:+.0%})")
     return student
 
 

@@ -33,7 +33,7 @@ def doubts(path: Path, recipe: Recipe, outputs: Sequence[Array], expected: Seque
         expected: What the float model that went into the recipe makes of them.
     """
     found = read_model(path)
-    pairs = _pairs(found, outputs, expected)
+    pairs = paired(found, outputs, expected)
     if pairs is None:
         return (("parity", f"the artifact has {len(outputs)} outputs, the Keras model {len(expected)}"),)
     return (*left_float(found, recipe), *_constant(outputs), *_dead(path), *_gate(recipe), *_lossy(recipe, pairs))
@@ -41,7 +41,7 @@ def doubts(path: Path, recipe: Recipe, outputs: Sequence[Array], expected: Seque
 
 def parity(found: ModelFile, outputs: Sequence[Array], expected: Sequence[Array]) -> Warnings:
     """Return a warning where a float artifact computes something else than the Keras model."""
-    pairs = _pairs(found, outputs, expected)
+    pairs = paired(found, outputs, expected)
     worst = _worst(pairs or [])
     if worst is None or worst >= PARITY_DB:
         return ()
@@ -118,7 +118,7 @@ def _worst(pairs: Sequence[tuple[Array, Array]]) -> float | None:
     return min((db for db in decibels if db is not None), default=None)
 
 
-def _pairs(found: ModelFile, outputs: Sequence[Array], expected: Sequence[Array]) -> list[tuple[Array, Array]] | None:
+def paired(found: ModelFile, outputs: Sequence[Array], expected: Sequence[Array]) -> list[tuple[Array, Array]] | None:
     """Return pairs of a Keras output and the artifact's, in real numbers, or `None` where they do not pair."""
     if len(outputs) != len(expected):
         return None

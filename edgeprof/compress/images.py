@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof.analysis.numbers import Array
+from edgeprof.compress.sampling import BALANCED, Indices, Sampling, pick
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import TensorSpec
 from edgeprof.targets import did_you_mean
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
+
+_EVERY = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,12 @@ PREPROCESSING = {
 }
 
 
-def check_images(folder: Path, preprocessing: str | None) -> None:
+def check_images(folder: Path, preprocessing: str | None, sampling: Sampling = _EVERY) -> None:
     """Refuse a folder without images or without a declared way to prepare them.
 
     Raises:
-        UsageError: `--preprocess` is missing or unknown, or Pillow is not there.
+        UsageError: `--preprocess` is missing or unknown, Pillow is not there, there are fewer images than asked for,
+            or no folders that tell their classes.
         ModelError: The folder holds no images.
     """
     from importlib.util import find_spec
@@ -58,10 +62,14 @@ def check_images(folder: Path, preprocessing: str | None) -> None:
         )
     if find_spec("PIL") is None:
         raise UsageError("reading images needs Pillow", "pip install 'edgeprof[compress]'")
+    files = _files(folder)
+    sampling.check_fits(len(files), folder)
+    if sampling.choice == BALANCED:
+        _classes(folder, files)
 
 
-def load_images(folder: Path, preprocessing: str | None, inputs: Sequence[TensorSpec], limit: int) -> Array:
-    """Return `(n, height, width, channels)` in the input's dtype; at most `limit` images, evenly spaced by name.
+def load_images(folder: Path, preprocessing: str | None, inputs: Sequence[TensorSpec], sampling: Sampling) -> Array:
+    """Return `(n, height, width, channels)` in the input's dtype, of the images asked for, in the order of their names.
 
     Raises:
         UsageError: As `check_images`.
@@ -75,7 +83,7 @@ def load_images(folder: Path, preprocessing: str | None, inputs: Sequence[Tensor
             "expected one input of (1, height, width, 3) or (1, height, width, 1); give .npz instead",
         )
     files = _files(folder)
-    picked = np.linspace(0, len(files) - 1, min(len(files), limit)).round().astype(int)
+    picked = pick(len(files), sampling, lambda: _classes(folder, files))
     _, height, width, channels = inputs[0].shape
     pixels = np.stack([_pixels(files[i], (width, height), channels) for i in picked])
     return prepare(pixels, PREPROCESSING[str(preprocessing)]).astype(inputs[0].dtype)
@@ -94,6 +102,21 @@ def prepare(pixels: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float32
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+
+
+def _classes(folder: Path, files: Sequence[Path]) -> Indices:
+    """Return a number for the folder that each image lies in.
+
+    Raises:
+        UsageError: They lie in one folder.
+    """
+    names = [file.relative_to(folder).parts[0] if file.parent != folder else "" for file in files]
+    if len(set(names)) < 2:
+        raise UsageError(
+            f"`balanced` takes as many images of each class, and those in `{folder}` lie in one folder",
+            "put those of each class into a folder of their own; or choose `even`",
+        )
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def _pixels(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ class Job:
         seed: As `CompressRequest`.
         calibration: Representative data, or `None`.
         preprocessing: As `CompressRequest`.
-        calibration_samples: As `CompressRequest`.
+        sampling: Which samples of it are used: how many, the choice, the seed.
         io: As `CompressRequest`.
         trust_model: As `CompressRequest`.
         data: For `reference`: how many sets of samples there are, `0.npy` and so on in `folder`; outputs go to `0/`, …
@@ -37,7 +37,7 @@ class Job:
     seed: int = 0
     calibration: str | None = None
     preprocessing: str | None = None
-    calibration_samples: int = 0
+    sampling: tuple[int | None, str, int] = (None, "even", 0)
     io: str = "int8"
     trust_model: bool = False
     data: int = 0
@@ -54,12 +54,15 @@ class Line:
     """One line from the child.
 
     Attributes:
-        kind: `progress`, `began`, `made`, `failed`, `model_error` or `usage_error`.
+        kind: `progress`, `ready` (it waits for recipes), `began`, `made`, `failed`, `model_error` or `usage_error`.
         text: What goes on; the name of the recipe that is begun or ready; the error's message, after the recipe's
             name and a line break where it has ended that recipe only.
-        fraction: How far all of it is, 0 to 1, or `None`.
+        fraction: How far it is, 0 to 1, or `None`; of `convert`, how far that recipe is.
         hint: The error's hint.
         warnings: Pairs of code and text about what was made.
+        notes: As many more that are nothing to worry about.
+        samples: Of `made`: how many calibration samples its ranges come from; `None` without any.
+        peak_bytes: Of `ready`: the most memory that the child has held, or `None` where the system does not tell.
     """
 
     kind: str
@@ -67,13 +70,18 @@ class Line:
     fraction: float | None = None
     hint: str | None = None
     warnings: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    samples: int | None = None
+    peak_bytes: int | None = None
 
 
 def read_job(path: Path) -> Job:
     """Return the job in a file the host wrote."""
     fields = json.loads(path.read_text())
     stages = tuple(tuple(places) for places in fields["stages"])
-    return Job(**{**fields, "recipes": tuple(fields["recipes"]), "stages": stages})
+    return Job(
+        **{**fields, "recipes": tuple(fields["recipes"]), "stages": stages, "sampling": tuple(fields["sampling"])}
+    )
 
 
 def format_line(line: Line) -> bytes:
@@ -84,4 +92,5 @@ def format_line(line: Line) -> bytes:
 def parse_line(raw: str) -> Line:
     """Return a line as the host reads it."""
     fields = json.loads(raw)
-    return Line(**{**fields, "warnings": tuple((code, text) for code, text in fields["warnings"])})
+    pairs = {kind: tuple((code, text) for code, text in fields[kind]) for kind in ("warnings", "notes")}
+    return Line(**{**fields, **pairs})

@@ -22,11 +22,11 @@ def apply(model: Any, step: LowRank, training: TrainingData | None, teller: Tell
     energy = step.energy if step.budget is None else None
     teller.progress("low rank: decomposing kernels", 0.0)
     made, about = lower(copy(model), energy=energy, share=step.budget, leave=step.leave)
-    teller.warn("rank_lowered", _summary(about))
+    teller.note("rank_lowered", _summary(about))
     left = [f"{one.layer}: {one.reason}" for one in about if one.reason]
     if left:
         more = f"; and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-        teller.warn("left_whole", f"low rank would save nothing in {'; '.join(left[:_NAMED])}{more}")
+        teller.note("left_whole", f"low rank would save nothing in {'; '.join(left[:_NAMED])}{more}")
     if training is not None:
         renew(made, training.train.x)
     if training is None or step.epochs == 0:

@@ -41,8 +41,13 @@ def clipped(calibrated: bytes, percentile: float, calibration: Mapping[str, Arra
     return bytes(builder.Output())
 
 
-def quantise(calibrated: bytes, asked: Conversion, *, integer_io: bool, leave: Sequence[str]) -> bytes:
-    """Return a calibrated model in int8, but for the ops whose outputs are named in `leave`."""
+def quantise(
+    calibrated: bytes, asked: Conversion, *, integer_io: bool, leave: Sequence[str], verify: bool = False
+) -> bytes:
+    """Return a calibrated model in int8, but for the ops whose outputs are named in `leave`.
+
+    With `verify` each op's float twin stands beside it, with what compares the two; for the quantisation debugger.
+    """
     from tensorflow.lite.python.convert import mlir_quantize
     from tensorflow.python.framework import dtypes
 
@@ -55,6 +60,7 @@ def quantise(calibrated: bytes, asked: Conversion, *, integer_io: bool, leave: S
             output_data_type=kind,
             disable_per_channel_for_dense_layers=True,
             denylisted_nodes=set(leave) or None,
+            enable_numeric_verify=verify,
         )
     )
 

@@ -12,6 +12,7 @@ from edgeprof.compress.bridge import to_tf_keras
 from edgeprof.compress.calibration import load_calibration
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.program import Program, load_program
+from edgeprof.compress.sampling import Sampling
 from edgeprof.compress.sensitivity import LayerSensitivity, Sensitivity, written
 from edgeprof.compress.speaking import Say, serve
 from edgeprof.compress.techniques.graph import copy
@@ -64,7 +65,7 @@ def run(job: Job, say: Say) -> None:
 
 def _samples(job: Job, program: Program, model: Any) -> _Samples:  # noqa: ANN401 - TensorFlow has no types
     if job.train is None:
-        x = load_calibration(Path(str(job.calibration)), job.preprocessing, program.inputs, job.calibration_samples)
+        x = load_calibration(Path(str(job.calibration)), job.preprocessing, program.inputs, Sampling(*job.sampling))
         return _Samples(x, None, "calibration")
     data = prepare(load_training(Path(job.train), job.seed), model, job.seed)
     split = data.validation

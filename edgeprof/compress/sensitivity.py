@@ -1,14 +1,14 @@
 """Which layers bear compression, and how much of it: one layer changed at a time, the rest as it is."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from edgeprof.compress.cache import content_sha256, move, partial, place
 from edgeprof.compress.calibration import check_calibration
 from edgeprof.compress.child import require_extra, run_child
-from edgeprof.compress.compression import Progress
 from edgeprof.compress.inspection import check_model
 from edgeprof.compress.jobs import Job
+from edgeprof.compress.making import Progress
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import check_training
 from edgeprof.errors import UsageError
@@ -78,7 +78,7 @@ def scan(request: CompressRequest, what: str, levels: tuple[float, ...], progres
     """
     levels = _checked(request, what, levels)
     data = [path and content_sha256(path) for path in (request.train, request.calibration)]
-    options = (request.preprocessing, request.calibration_samples, request.trust_model, request.seed)
+    options = (request.preprocessing, request.sampling.key, request.trust_model, request.seed)
     target = place("sensitivity", content_sha256(request.model), what, levels, data, *options)
     if not (target / _RESULT).is_file():
         require_extra()
@@ -94,7 +94,7 @@ def scan(request: CompressRequest, what: str, levels: tuple[float, ...], progres
                 seed=request.seed,
                 calibration=str(request.calibration.absolute()) if request.calibration else None,
                 preprocessing=request.preprocessing,
-                calibration_samples=request.calibration_samples,
+                sampling=astuple(request.sampling),
                 trust_model=request.trust_model,
                 scan={"what": what, "levels": list(levels)},
             )
@@ -132,5 +132,5 @@ def _checked(request: CompressRequest, what: str, levels: tuple[float, ...]) -> 
     if request.train is not None:
         check_training(request.train)
     elif request.calibration is not None:
-        check_calibration(request.calibration, request.preprocessing)
+        check_calibration(request.calibration, request.preprocessing, request.sampling)
     return tuple(dict.fromkeys(levels)) or LEVELS[what]

@@ -15,6 +15,8 @@ from edgeprof.errors import ModelError
 
 _MODEL, _ABOUT = "model.h5", "stage.json"
 Tell = Callable[[str, float | None], None]
+# Warnings and notes of a step.
+_Told = tuple[list[tuple[str, str]], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Staged:
 
     Attributes:
         model: A tf_keras model.
-        warnings: Pairs of code and text that its steps gave.
+        warnings: Pairs of code and text that its steps gave: what is doubtful.
+        notes: Such pairs about what they did.
     """
 
     model: Any
     warnings: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...]
 
 
 def apply_step(model: Any, step: Step, training: TrainingData | None, teller: Teller) -> Any:  # noqa: ANN401
@@ -41,7 +45,7 @@ def apply_step(model: Any, step: Step, training: TrainingData | None, teller: Te
     - `training` is `None` without `--train`; never so for a step whose `trains` is true. Fine-tune by
       `training.fine_tune`, choose by `training.validation`; evaluation sets are never there.
     - `teller.progress(text, fraction)` while it works; `teller.warn(code, text)` for what is doubtful about the
-      result; both in the user's words.
+      result, `teller.note(code, text)` for what was done and is as it should be; all in the user's words.
     - The seeds are set before. A layer that cannot take the step is left as it is with a warning that names it and
       says why; if none can, `ModelError` says what would work.
     """
@@ -100,24 +104,25 @@ def run_steps(
     """
     done = next((i for i in range(len(steps), 0, -1) if (places[i - 1] / _ABOUT).is_file()), 0)
     model = _read(places[done - 1]) if done else start()
-    warnings = [pair for place in places[:done] for pair in _warnings(place)]
+    told = [_told(place) for place in places[:done]]
     for i in range(done, len(steps)):
         data = training()
         set_seeds(data.seed if data else 0)
         teller = Teller(lambda text, part, i=i: tell(text, (i + (part or 0)) / len(steps)))  # type: ignore[misc]
         teller.progress(f"{steps[i].kind}: starting")
         model = apply_step(model, steps[i], data, teller)
-        _keep(model, teller.warnings, places[i])
-        warnings += teller.warnings
-    return Staged(model, tuple(warnings))
+        told.append((teller.warnings, teller.notes))
+        _keep(model, told[-1], places[i])
+    warnings, notes = (tuple(pair for one in told for pair in one[kind]) for kind in (0, 1))
+    return Staged(model, warnings, notes)
 
 
-def _keep(model: Any, warnings: Sequence[tuple[str, str]], place: Path) -> None:  # noqa: ANN401
+def _keep(model: Any, told: _Told, place: Path) -> None:  # noqa: ANN401
     with partial(place) as folder:
         made = folder / "made"
         made.mkdir()
         model.save(made / _MODEL, include_optimizer=False)
-        (made / _ABOUT).write_text(json.dumps({"warnings": list(warnings)}))
+        (made / _ABOUT).write_text(json.dumps({"warnings": told[0], "notes": told[1]}))
         move(made, place)
 
 
@@ -130,5 +135,7 @@ def _read(place: Path) -> Any:  # noqa: ANN401
         return tf_keras.models.load_model(place / _MODEL, compile=False)
 
 
-def _warnings(place: Path) -> list[tuple[str, str]]:
-    return [(code, text) for code, text in json.loads((place / _ABOUT).read_text())["warnings"]]
+def _told(place: Path) -> _Told:
+    found = json.loads((place / _ABOUT).read_text())
+    warnings, notes = ([(code, text) for code, text in found[kind]] for kind in ("warnings", "notes"))
+    return warnings, notes

@@ -61,14 +61,11 @@ def check_training(path: Path) -> None:
 
     Raises:
         UsageError: It is missing or of a kind that cannot be read.
-        ModelError: It is a damaged `.npz`.
+        ModelError: It is a `.npz` that is damaged, holds no finite numbers, or validates by samples it trains on.
     """
-    if not path.is_file():
-        raise UsageError(f"there are no training data at `{path}`", "check the path given to --train")
-    if path.suffix not in (".npz", ".py"):
-        raise UsageError(f"`{path}` is no training data that can be read", _HINT)
+    _check_kind(path)
     if path.suffix == ".npz":
-        _split_arrays(path, _arrays(path))
+        _check_split(path, *_split_arrays(path, _arrays(path)))
 
 
 def load_training(path: Path, seed: int) -> TrainingFile:
@@ -77,12 +74,13 @@ def load_training(path: Path, seed: int) -> TrainingFile:
     A `.npz` has `x` (or an array for each input), `y`, and may have `x_validation` and `y_validation`. `dataset()`
     returns `(x, y)`, `x` alone, or a dict of those by `train` and `validation`; the file may also set `loss` and
     `metrics`. Without a validation split a tenth is set apart, by the seed; rows that are in both stay out of it.
+    A validation split of the user's that shares rows with the training rows is refused.
 
     Raises:
         UsageError: As `check_training`, or the Python file failed.
-        ModelError: The data are damaged, empty, or no finite numbers.
+        ModelError: The data are damaged, empty, or no finite numbers, or validation samples are trained on.
     """
-    check_training(path)
+    _check_kind(path)
     if path.suffix == ".npz":
         train, validation = _split_arrays(path, _arrays(path))
         return _checked(path, train, validation, seed)
@@ -105,7 +103,7 @@ def training_samples(path: Path) -> Samples | None:
         UsageError: As `check_training`.
         ModelError: It is damaged.
     """
-    check_training(path)
+    _check_kind(path)
     if path.suffix != ".npz":
         return None
     train, validation = _split_arrays(path, _arrays(path))
@@ -114,10 +112,37 @@ def training_samples(path: Path) -> Samples | None:
     return tuple(np.concatenate(parts) for parts in zip(train.x, validation.x, strict=True))
 
 
+def _check_kind(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"there are no training data at `{path}`", "check the path given to --train")
+    if path.suffix not in (".npz", ".py"):
+        raise UsageError(f"`{path}` is no training data that can be read", _HINT)
+
+
+def _check_split(path: Path, train: Labelled, validation: Labelled | None) -> None:
+    _check(path, "train", train)
+    if validation is not None:
+        _check(path, "validation", validation)
+        _refuse_overlap(path, train, validation)
+
+
+def _refuse_overlap(path: Path, train: Labelled, validation: Labelled) -> None:
+    """Refuse a validation split that was trained on: every choice made by it would favour what was learned by heart.
+
+    Raises:
+        ModelError: Says how many rows are in both.
+    """
+    count = int(np.isin(row_hashes(validation.x), row_hashes(train.x)).sum())
+    if count:
+        raise ModelError(
+            f"{count} of {len(validation.x[0])} validation samples in `{path}` are among its {len(train.x[0])} "
+            "training samples",
+            "leave them out of one of the two, or give no validation split: then a tenth is set apart",
+        )
+
+
 def _checked(path: Path, train: Labelled, validation: Labelled | None, seed: int) -> TrainingFile:
-    for what, part in (("train", train), ("validation", validation)):
-        if part is not None:
-            _check(path, what, part)
+    _check_split(path, train, validation)
     if validation is not None:
         return TrainingFile(train, validation)
     if len(train.x[0]) < 2:

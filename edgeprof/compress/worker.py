@@ -6,6 +6,7 @@ its converter can crash; neither happens in the host's process.
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.program import Program, load_program, run_program, same_inputs, save_program
 from edgeprof.compress.recipes import Recipe, parse_recipe
+from edgeprof.compress.sampling import Sampling
 from edgeprof.compress.speaking import Say, serve
 from edgeprof.compress.stages import run_steps
 from edgeprof.compress.training import TrainingData, prepare
@@ -32,6 +34,8 @@ from edgeprof.errors import ModelError, UsageError
 PROBES = 32
 FLOAT = Recipe("fp32")
 _PIXELS = 255.0
+# Of a recipe of steps, what is done when they are done; converting is the rest.
+_STEPS_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,17 @@ class _Making:
     program: Program
     calibration: tuple[Array, ...] | None
     golden: list[Array]
-    origin: "_Origin"
+    origin: "Origin"
 
 
 @dataclass(slots=True)
-class _Origin:
-    """The model as tf_keras has it and the training data, made when the first step asks."""
+class Origin:
+    """The model as tf_keras has it and the training data, made when the first step asks.
+
+    Attributes:
+        program: The user's model.
+        job: What is to be done with it.
+    """
 
     program: Program
     job: Job
@@ -56,6 +65,11 @@ class _Origin:
     _flat: Warnings | None = None
 
     def model(self) -> Any:  # noqa: ANN401 - TensorFlow has no types
+        """Return it.
+
+        Raises:
+            ModelError: It has no layers, or one that tf_keras lacks.
+        """
         if self._model is None:
             if not hasattr(self.program.owner, "layers"):
                 raise ModelError(
@@ -66,31 +80,31 @@ class _Origin:
         return self._model
 
     def zero_ranges(self, saved: Path, samples: dict[str, Array]) -> Warnings:
+        """Return a warning about layers that give one value for all samples."""
         if self._flat is None:
             self._flat = zero_ranges(convert(saved, FLOAT, calibration=None, integer_io=False), samples)
         return self._flat
 
     def training(self) -> TrainingData | None:
+        """Return the data that steps train on, if there are any."""
         if self._training is None and self.job.train is not None:
             self._training = prepare(load_training(Path(self.job.train), self.job.seed), self.model(), self.job.seed)
         return self._training
 
 
 @dataclass(frozen=True, slots=True)
-class _Share:
-    """Turns how far one recipe is into how far all are."""
+class _Telling:
+    """Says how far a recipe is."""
 
     say: Say
-    index: int
-    count: int
+    recipe: Recipe
 
     def steps(self, text: str, done: float | None) -> None:
-        self.say(Line("progress", text, (self.index + 0.9 * (done or 0)) / self.count))
+        self.say(Line("progress", f"{self.recipe.name}: {text}", _STEPS_SHARE * (done or 0)))
 
-    def converting(self, job: Job, recipe: Recipe) -> None:
-        done = 0.9 if recipe.steps else 0
-        text = f"converting {Path(job.model).name} to {recipe.name}"
-        self.say(Line("progress", text, (self.index + done) / self.count))
+    def converting(self, job: Job) -> None:
+        text = f"converting {Path(job.model).name} to {self.recipe.name}"
+        self.say(Line("progress", text, _STEPS_SHARE if self.recipe.steps else 0))
 
 
 def run(job: Job, say: Say) -> None:
@@ -119,34 +133,40 @@ def _references(program: Program, job: Job, say: Say) -> None:
 
 
 def _convert_all(program: Program, job: Job, say: Say) -> None:
-    """Make every recipe; one that fails is said to, and leaves the others alone."""
+    """Make the recipes that the host asks for, several numbers a line, until it has no more."""
     calibration = _calibration(program, job)
     golden = [a[:PROBES] for a in calibration] if calibration else _random(program)
-    making = _Making(job, program, calibration, golden, _Origin(program, job))
-    recipes = [parse_recipe(fields) for fields in job.recipes]
-    for i, recipe in enumerate(recipes):
-        share = _Share(say, i, len(recipes))
-        say(Line("began", recipe.name))
-        try:
-            warnings = _make(making, recipe, job.stages[i], share)
-        except (ModelError, UsageError) as exc:
-            say(Line("failed", f"{recipe.name}\n{exc.message}", hint=exc.hint))
-        else:
-            say(Line("made", recipe.name, (i + 1) / len(recipes), warnings=warnings))
+    making = _Making(job, program, calibration, golden, Origin(program, job))
+    say(Line("ready", "waiting", peak_bytes=_peak_bytes()))
+    for asked in sys.stdin:
+        for index in map(int, asked.split(",")):
+            recipe = parse_recipe(job.recipes[index])
+            say(Line("began", recipe.name))
+            say(_made(making, recipe, job.stages[index], _Telling(say, recipe)))
+        say(Line("ready", "waiting", peak_bytes=_peak_bytes()))
 
 
-def _make(making: _Making, recipe: Recipe, stages: Sequence[str], share: _Share) -> Warnings:
-    """Write one recipe's folder; return what is doubtful about the file."""
+def _made(making: _Making, recipe: Recipe, stages: Sequence[str], telling: _Telling) -> Line:
+    """Make a recipe; one that fails is said to, and leaves the others alone."""
+    try:
+        warnings, notes = _make(making, recipe, stages, telling)
+    except (ModelError, UsageError) as exc:
+        return Line("failed", f"{recipe.name}\n{exc.message}", hint=exc.hint)
+    fitted_to = len(making.calibration[0]) if making.calibration and recipe.conversion.calibrated else None
+    return Line("made", recipe.name, warnings=warnings, notes=notes, samples=fitted_to)
+
+
+def _make(making: _Making, recipe: Recipe, stages: Sequence[str], telling: _Telling) -> tuple[Warnings, Warnings]:
+    """Write one recipe's folder; return what is doubtful about the file, and what its steps did."""
     job, program = making.job, making.program
     found: Warnings = ()
+    notes: Warnings = ()
     if recipe.steps:
-        places = [Path(place) for place in stages]
-        staged = run_steps(making.origin.model, recipe.steps, places, making.origin.training, share.steps)
-        program, found = same_inputs(program, staged.model), staged.warnings
+        program, found, notes = after_steps(making.origin, recipe, stages, telling.say)
     saved = Path(job.folder) / (f"saved-{recipe.name}" if recipe.steps else "saved_model")
     if not saved.exists():
         save_program(program, saved)
-    share.converting(job, recipe)
+    telling.converting(job)
     samples = by_name(program.inputs, making.calibration) if making.calibration else None
     content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8", suffixed=program.frozen)
     folder = Path(job.folder) / recipe.name
@@ -159,13 +179,33 @@ def _make(making: _Making, recipe: Recipe, stages: Sequence[str], share: _Share)
     expected = run_program(program, making.golden)
     if recipe.conversion.type == "fp32":
         found = (*found, *parity(read_model(folder / "model.tflite"), outputs, expected))
-    return (*found, *doubts(folder / "model.tflite", recipe, outputs, expected))
+    return (*found, *doubts(folder / "model.tflite", recipe, outputs, expected)), notes
+
+
+def after_steps(origin: Origin, recipe: Recipe, stages: Sequence[str], say: Say) -> tuple[Program, Warnings, Warnings]:
+    """Return the model after a recipe's steps, what is doubtful about it, and what they did.
+
+    Raises:
+        ModelError: As `run_steps`.
+    """
+    places = [Path(place) for place in stages]
+    staged = run_steps(origin.model, recipe.steps, places, origin.training, _Telling(say, recipe).steps)
+    return same_inputs(origin.program, staged.model), staged.warnings, staged.notes
 
 
 def _calibration(program: Program, job: Job) -> tuple[Array, ...] | None:
     if job.calibration is None:
         return None
-    return load_calibration(Path(job.calibration), job.preprocessing, program.inputs, job.calibration_samples)
+    return load_calibration(Path(job.calibration), job.preprocessing, program.inputs, Sampling(*job.sampling))
+
+
+def _peak_bytes() -> int | None:
+    """Return the most memory this process has held so far, as Linux tells it."""
+    with suppress(OSError):
+        for row in Path("/proc/self/status").read_text().splitlines():
+            if row.startswith("VmHWM:"):
+                return int(row.split()[1]) * 1024
+    return None
 
 
 def _random(program: Program) -> list[Array]:

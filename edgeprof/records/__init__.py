@@ -13,7 +13,7 @@ from edgeprof.records.launch import (
     SummaryLaunch,
     SustainedWindow,
 )
-from edgeprof.records.model import Artifact, ModelFacts, Reference, TensorSpec
+from edgeprof.records.model import Artifact, CalibrationUse, ModelFacts, Reference, TensorSpec
 from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
 from edgeprof.records.power import PowerTrace
@@ -37,6 +37,7 @@ __all__ = [
     "TINY_DEVICE",
     "Accuracy",
     "Artifact",
+    "CalibrationUse",
     "Comparison",
     "CoreClock",
     "Estimate",

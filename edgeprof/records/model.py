@@ -24,6 +24,23 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationUse:
+    """The samples that the ranges of an artifact's integers come from.
+
+    Attributes:
+        sha256: The hash of the file, or of the folder of images, that they were picked from.
+        samples: How many were used.
+        choice: How they were picked: `even`, `first`, `random` or `balanced`.
+        seed: Of `random`; else `None`.
+    """
+
+    sha256: str
+    samples: int
+    choice: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A `.tflite` file ready for boards, and what is known of it.
 
@@ -40,11 +57,13 @@ class Artifact:
         golden: A `.npz` with `in0`, `in1`, … and `out0`, …, each `(n, *shape)` in the tensor's own dtype, made on the
             host; or `None` where the host had no runtime to make it.
         versions: Pairs of library and version that made it.
-        warnings: Pairs of code and text: what the user ought to know of how it was made.
+        warnings: Pairs of code and text: what is doubtful about it.
         steps: A line for each change of the model before it was converted: its kind and settings.
         seed: Of everything random in those steps; `None` without any.
         train_sha256: The hash of the training data's file, or `None`.
         float_bytes: What the model takes as a plain float `.tflite`, or `None` where that is not known.
+        notes: Pairs of code and text: what its steps did, as they should.
+        calibration: Where the ranges of its integers come from; `None` of one without, or where that is not known.
     """
 
     path: Path
@@ -63,6 +82,8 @@ class Artifact:
     seed: int | None = None
     train_sha256: str | None = None
     float_bytes: int | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    calibration: CalibrationUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

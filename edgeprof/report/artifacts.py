@@ -31,6 +31,8 @@ def print_artifacts(artifacts: Sequence[Artifact], *, as_json: bool) -> None:
     for artifact in artifacts:
         for code, text in artifact.warnings:
             out.print(plain(f"warning: {artifact.recipe}: {text} [{code}]"))
+        for code, text in artifact.notes:
+            out.print(plain(f"note: {artifact.recipe}: {text} [{code}]"))
 
 
 def _row(artifact: Artifact, cost: StaticCost) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ def artifact_item(artifact: Artifact) -> dict[str, Any]:
         "seed": artifact.seed,
         "train_sha256": artifact.train_sha256,
         "float_bytes": artifact.float_bytes,
+        "notes": [{"code": code, "text": text} for code, text in artifact.notes],
+        "calibration": None if artifact.calibration is None else _fields(artifact.calibration),
     }
 
 

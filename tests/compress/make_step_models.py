@@ -53,6 +53,25 @@ kernel, bias = offset.layers[2].get_weights()
 offset.layers[2].set_weights([kernel * 0.0005, bias * 0.0005 + 4])
 offset.save(FOLDER / "offset.keras")
 
+# One scale serves all weights of a Dense layer: a great one, of an input that is always zero, leaves the others none.
+broken = keras.Sequential(
+    [
+        keras.Input((8, 8, 1)),
+        K.Flatten(),
+        K.Dense(16, activation="relu", name="hidden"),
+        K.Dense(16, activation="relu", name="broken"),
+        K.Dense(3, activation="softmax", name="head"),
+    ]
+)
+fitted(broken, x, y, 8)
+kernel, bias = broken.get_layer("hidden").get_weights()
+kernel[:, 0], bias[0] = 0, -1
+broken.get_layer("hidden").set_weights([kernel, bias])
+kernel, bias = broken.get_layer("broken").get_weights()
+kernel[0] = 1000
+broken.get_layer("broken").set_weights([kernel, bias])
+broken.save(FOLDER / "broken.keras")
+
 
 class Own(keras.Model):
     def __init__(self, **options):

@@ -7,6 +7,7 @@ from PIL import Image
 from edgeprof.compress import CompressRequest, check_ranges, compress
 from edgeprof.compress.calibration import check_calibration, load_calibration
 from edgeprof.compress.images import PREPROCESSING, prepare
+from edgeprof.compress.sampling import Sampling
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.records import TensorSpec
 from tests.compress.conftest import silent
@@ -34,14 +35,14 @@ def test_the_array_is_found_by_the_inputs_name_or_x_or_being_the_only_one(tmp_pa
     x = np.ones((3, 5), np.float32)
 
     for names in ({"row": x}, {"x": x, "other": x}, {"whatever": x}, {"whatever": x, "y": np.zeros(3)}):
-        (found,) = load_calibration(saved(tmp_path, **names), None, [ROW], 10)
+        (found,) = load_calibration(saved(tmp_path, **names), None, [ROW], Sampling(10))
         assert found.shape == (3, 5)
 
 
 def test_a_npy_file_serves_a_model_of_one_input(tmp_path):
     np.save(tmp_path / "data.npy", np.ones((3, 5)))
 
-    (found,) = load_calibration(tmp_path / "data.npy", None, [ROW], 10)
+    (found,) = load_calibration(tmp_path / "data.npy", None, [ROW], Sampling(10))
 
     assert found.dtype == np.float32
 
@@ -49,15 +50,61 @@ def test_a_npy_file_serves_a_model_of_one_input(tmp_path):
 def test_samples_are_taken_evenly_over_the_set(tmp_path):
     x = np.repeat(np.arange(101.0)[:, None], 5, axis=1)
 
-    (found,) = load_calibration(saved(tmp_path, x=x), None, [ROW], 5)
+    (found,) = load_calibration(saved(tmp_path, x=x), None, [ROW], Sampling(5))
 
     assert found[:, 0].tolist() == [0, 25, 50, 75, 100]
+
+
+def test_samples_are_balanced_by_the_labels_beside_them(tmp_path):
+    x = np.repeat(np.arange(100.0)[:, None], 5, axis=1)
+    y = (np.arange(100) >= 90).astype(int)
+
+    (found,) = load_calibration(saved(tmp_path, x=x, y=y), None, [ROW], Sampling(12, "balanced"))
+
+    assert (found[:, 0] >= 90).sum() == 6
+    (again,) = load_calibration(saved(tmp_path, x=x, y=np.eye(2)[y]), None, [ROW], Sampling(12, "balanced"))
+    np.testing.assert_array_equal(again, found)
+
+
+def test_samples_without_labels_cannot_be_balanced(tmp_path):
+    path = saved(tmp_path, x=np.ones((3, 5)))
+
+    with pytest.raises(UsageError, match="does not say which class they are of") as caught:
+        check_calibration(path, None, Sampling(choice="balanced"))
+
+    assert "y=labels" in caught.value.hint
+
+
+def test_more_samples_than_there_are_is_an_error_with_their_number(tmp_path, images):
+    path = saved(tmp_path, x=np.ones((3, 5)))
+
+    for given, preprocessing, n in ((path, None, 3), (images, "0-1", 5)):
+        with pytest.raises(UsageError, match=f"10 calibration samples were asked for, and .* has {n}"):
+            check_calibration(given, preprocessing, Sampling(10))
+
+
+def test_images_are_balanced_by_their_folders(tmp_path):
+    for name, count in (("cat", 8), ("dog", 2)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            Image.new("RGB", (6, 4), (255 if name == "dog" else 0, 0, 0)).save(tmp_path / name / f"{i}.png")
+
+    (found,) = load_calibration(tmp_path, "0-1", [IMAGE], Sampling(4, "balanced"))
+
+    assert sorted(found[:, 0, 0, 0].tolist()) == [0, 0, 1, 1]
+
+
+def test_images_in_one_folder_have_no_classes_to_balance(images):
+    with pytest.raises(UsageError, match="lie in one folder") as caught:
+        check_calibration(images, "0-1", Sampling(choice="balanced"))
+
+    assert "a folder of their own" in caught.value.hint
 
 
 def test_dimensions_of_one_may_be_left_out(tmp_path):
     spec = TensorSpec("image", (1, 4, 6, 1), "float32")
 
-    (found,) = load_calibration(saved(tmp_path, x=np.ones((3, 4, 6))), None, [spec], 10)
+    (found,) = load_calibration(saved(tmp_path, x=np.ones((3, 4, 6))), None, [spec], Sampling(10))
 
     assert found.shape == (3, 4, 6, 1)
 
@@ -66,7 +113,7 @@ def test_another_shape_is_refused_with_both(tmp_path):
     path = saved(tmp_path, x=np.ones((7, 3, 4, 6), np.float32))
 
     with pytest.raises(ModelError, match=re.escape("expected shape (n, 4, 6, 3), got (7, 3, 4, 6)")) as caught:
-        load_calibration(path, None, [IMAGE], 10)
+        load_calibration(path, None, [IMAGE], Sampling(10))
 
     assert "counts samples" in caught.value.hint
 
@@ -75,7 +122,7 @@ def test_inputs_without_their_arrays_are_named(tmp_path):
     path = saved(tmp_path, x=np.ones((7, 5)))
 
     with pytest.raises(ModelError, match="has `x`, the model's inputs are `row`, `image`") as caught:
-        load_calibration(path, None, [ROW, IMAGE], 10)
+        load_calibration(path, None, [ROW, IMAGE], Sampling(10))
 
     assert "row=" in caught.value.hint
 
@@ -160,18 +207,18 @@ def test_a_file_that_is_no_image_is_named(images):
     (images / "bad.png").write_bytes(b"no image")
 
     with pytest.raises(ModelError, match=r"bad\.png` is not a readable image"):
-        load_calibration(images, "0-1", [IMAGE], 10)
+        load_calibration(images, "0-1", [IMAGE], Sampling(10))
 
 
 def test_images_do_not_fit_a_model_of_rows(images):
     with pytest.raises(ModelError, match="a folder of images does not fit") as caught:
-        load_calibration(images, "0-1", [ROW], 10)
+        load_calibration(images, "0-1", [ROW], Sampling(10))
 
     assert "expected one input" in caught.value.hint
 
 
 def test_images_get_the_inputs_size_and_scale(images):
-    (found,) = load_calibration(images, "0-1", [IMAGE], 3)
+    (found,) = load_calibration(images, "0-1", [IMAGE], Sampling(3))
 
     assert found.shape == (3, 4, 6, 3)
     np.testing.assert_allclose(found[:, 0, 0, 0] * 255, [0, 20, 40], atol=1e-4)
@@ -179,7 +226,7 @@ def test_images_get_the_inputs_size_and_scale(images):
 
 
 def test_a_grey_model_gets_grey_images(images):
-    (found,) = load_calibration(images, "imagenet-torch", [TensorSpec("image", (1, 4, 6, 1), "float32")], 3)
+    (found,) = load_calibration(images, "imagenet-torch", [TensorSpec("image", (1, 4, 6, 1), "float32")], Sampling(3))
 
     assert found.shape == (3, 4, 6, 1)
 

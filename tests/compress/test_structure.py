@@ -34,9 +34,8 @@ def test_what_was_removed_is_said_and_that_nothing_was_tuned(example):
 
     (artifact,) = compress(request, silent)
 
-    texts = dict(artifact.warnings)
-    assert "channels: conv2d 16 to" in texts["channels_removed"]
-    assert "without `--train`" in texts["not_fine_tuned"]
+    assert "channels: conv2d 16 to" in dict(artifact.notes)["channels_removed"]
+    assert "without `--train`" in dict(artifact.warnings)["not_fine_tuned"]
 
 
 def test_a_real_residual_model_comes_out_smaller_and_cheaper(data, tmp_path):

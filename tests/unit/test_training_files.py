@@ -43,6 +43,28 @@ def test_the_users_own_validation_split_is_taken(tmp_path):
     assert (len(found.train.x[0]), len(found.validation.x[0])) == (5, 2)
 
 
+def test_a_validation_split_that_was_trained_on_is_refused_with_counts(tmp_path):
+    x = RANDOM.random((40, 3), np.float32)
+    apart = np.concatenate([RANDOM.random((7, 3), np.float32), x[10:15]])
+    path = save(
+        tmp_path / "d.npz", x=x, y=np.arange(40), x_validation=apart.astype(np.float64), y_validation=np.ones(12)
+    )
+    script = tmp_path / "d.py"
+    script.write_text(
+        f"import numpy as np\ndef dataset():\n    d = np.load({str(path)!r})\n"
+        "    return {'train': (d['x'], d['y']), 'validation': (d['x_validation'], d['y_validation'])}\n"
+    )
+    message = r"5 of 12 validation samples in `.*` are among its 40 training samples"
+
+    with pytest.raises(ModelError, match=message) as caught:
+        check_training(path)
+
+    assert "leave them out" in caught.value.hint
+    for given in (path, script):
+        with pytest.raises(ModelError, match=message):
+            load_training(given, 0)
+
+
 def test_samples_without_labels_will_do(tmp_path):
     assert load_training(save(tmp_path / "d.npz", x=RANDOM.random((20, 3))), 0).train.y is None
 

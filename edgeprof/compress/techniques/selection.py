@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeprof.compress.techniques.coupling import Coupling, Kept, macs
+from edgeprof.compress.techniques.atoms import Labels
+from edgeprof.compress.techniques.coupling import Coupling, Family, Kept, macs
 from edgeprof.compress.techniques.importance import Scores
 from edgeprof.errors import ModelError
 
@@ -35,6 +36,8 @@ class Choice:
 def choose(coupling: Coupling, scores: Scores, choice: Choice) -> Kept:
     """Return which classes stay so that at least the share asked for goes, and as little more as can be.
 
+    Where multiples are asked for, no layer could have one more.
+
     Args:
         coupling: The model; only its families lose channels.
         scores: Importance by class number, comparable between families where the scope is global.
@@ -54,7 +57,9 @@ def choose(coupling: Coupling, scores: Scores, choice: Choice) -> Kept:
             high = middle
         else:
             low = middle + 1
-    return kept_at(high)
+    kept = kept_at(high)
+    # One by one, layers step so finely that they take little more than was asked for as it is.
+    return kept if choice.multiple == 1 else _given_back(coupling, scores, kept, choice)
 
 
 def gone(coupling: Coupling, kept: Kept, by: str) -> float:
@@ -65,6 +70,38 @@ def gone(coupling: Coupling, kept: Kept, by: str) -> float:
     made = [notes.made for notes in coupling.slices.values() if notes.made is not None]
     count = sum(len(labels) for labels in made)
     return 1 - sum(int(coupling.keeps(labels, kept).sum()) for labels in made) / count if count else 0.0
+
+
+def _given_back(coupling: Coupling, scores: Scores, kept: Kept, choice: Choice) -> Kept:
+    """Return `kept` with a multiple given back to one layer after another, until no layer can have one more.
+
+    Layers that lose alike reach a multiple at the same step, and together take far more than was asked for. Each layer
+    that has lost the largest share comes first; where the scope is global, whose channels matter most.
+    """
+    able = list(coupling.families)
+    while able:
+        gifts = [_gift(family, scores, kept, choice) for family in able]
+        first = min(range(len(able)), key=lambda i: _need(able[i], scores, kept, gifts[i], choice))
+        more = kept.copy()
+        more[gifts[first]] = True
+        if len(gifts[first]) and gone(coupling, more, choice.by) >= choice.share:
+            kept = more
+        else:
+            able.pop(first)  # later it would cost no less
+    return kept
+
+
+def _gift(family: Family, scores: Scores, kept: Kept, choice: Choice) -> Labels:
+    """Return the most important of the channels that a family has lost: those of one multiple."""
+    lost = family.classes[~kept[family.classes]]
+    count = min(len(lost), choice.multiple)
+    return lost[np.argsort(-scores[lost], kind="stable")[:count]]
+
+
+def _need(family: Family, scores: Scores, kept: Kept, gift: Labels, choice: Choice) -> float:
+    if choice.scope == "global" and len(gift):
+        return -float(scores[gift].mean())
+    return float(kept[family.classes].mean())
 
 
 def _layerwise(coupling: Coupling, scores: Scores, choice: Choice) -> Callable[[int], Kept]:

@@ -1,5 +1,7 @@
 """Whole channels out of a model: what is left computes what the model computed without them."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -131,6 +133,43 @@ def test_what_is_left_of_each_layer_is_a_multiple(tk, rng):
     assert left
     assert all(after % 8 == 0 for after in left)
     assert gone(coupling, kept, "macs") >= 0.4
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_multiples_take_no_more_than_they_must(scope, share, tk, rng):
+    coupling = couple(copy(models.even(tk)))
+    scores = rng.random(len(coupling.classes))
+
+    kept = choose(coupling, scores, Choice(share=share, scope=scope, multiple=8))
+
+    taken = gone(coupling, kept, "macs")
+    assert share <= taken <= share + 0.08
+    for family in coupling.families:
+        lost = family.classes[~kept[family.classes]]
+        more = kept.copy()
+        more[lost[np.argsort(-scores[lost])][:8]] = True
+        assert not len(lost) or gone(coupling, more, "macs") < share
+        assert kept[family.classes].sum() % 8 == 0
+
+
+def test_with_multiples_the_share_taken_is_the_nearest_that_there_is(tk, rng):
+    coupling = couple(copy(models.even(tk)))
+    scores = rng.random(len(coupling.classes))
+    every = [_with_left(coupling, scores, left) for left in product((8, 16, 24, 32), repeat=len(coupling.families))]
+    nearest = min(taken for kept in every if (taken := gone(coupling, kept, "macs")) >= 0.5)
+
+    kept = choose(coupling, scores, Choice(share=0.5, multiple=8))
+
+    assert gone(coupling, kept, "macs") - nearest < 0.03
+
+
+def _with_left(coupling, scores, left):
+    kept = coupling.all_kept()
+    for family, count in zip(coupling.families, left, strict=True):
+        ranked = family.classes[np.argsort(scores[family.classes])]
+        kept[ranked[: len(ranked) - count]] = False
+    return kept
 
 
 def test_a_share_that_cannot_go_says_how_much_can(tk, rng):

@@ -1,7 +1,6 @@
 """Energy by a phone's own battery: while it feeds the phone alone, by a gauge that a step of load explained."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -93,7 +92,7 @@ def _explained(board: Board, supply: Supply) -> Gauge | str:
     if sampler is None:
         return "sampler_failed"
     start_ns = board.agent.clock()
-    time.sleep(_STEP_S)
+    board.pause(_STEP_S)
     middle_ns = board.agent.clock()
     try:
         board.ask("load", _STEP_S + _ANSWER_S, interval_s=_STEP_S)

@@ -3,7 +3,6 @@
 Rails are counted whether the phone is on a charger or not.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ def by_perfetto(board: Board, cell: LiveCell, asked: str | None, say: Callable[[
     with _traced(board) as look:
         if look.fault is None:
             say(f"looking for power rails by Perfetto, {_LOOK_S:.0f} s")
-            time.sleep(_LOOK_S)
+            board.pause(_LOOK_S)
     rail = _chosen(look, asked)
     if isinstance(rail, Refused):
         return rail

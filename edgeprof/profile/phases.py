@@ -1,6 +1,5 @@
 """One process that has its model loaded and warm: it waits, runs and waits again, while something reads power."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,9 +63,9 @@ def run_phases(board: Board, cell: LiveCell, child: int, hz: float, run_s: float
 def run_only(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:  # noqa: ARG001 - waits need the rate
     """Run, without waits that would tell what is above idle: they are empty."""
     plan = cell.cell.plan
-    time.sleep(_SETTLE_S)
+    board.pause(_SETTLE_S)
     run = board.agent.invoke_for(child, RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
-    time.sleep(_SETTLE_S)
+    board.pause(_SETTLE_S)
     start_ns, end_ns = run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns
     return Phases((start_ns, start_ns), (start_ns, end_ns), (end_ns, end_ns), run.count)
 
@@ -83,7 +82,7 @@ def whole_seconds(hz: float, run_s: float = RUN_S) -> float:
 
 def _idle(board: Board, seconds: float) -> tuple[int, int]:
     """Wait with nobody asking anything of the board; return from when to when."""
-    time.sleep(_SETTLE_S)
+    board.pause(_SETTLE_S)
     start_ns = board.agent.clock()
-    time.sleep(seconds)
+    board.pause(seconds)
     return start_ns, board.agent.clock()

@@ -121,6 +121,15 @@ class Board:
             raise TransportError(f"`{file}` from `{self.device.name}` came damaged", "run it again; look at the link")
         return data
 
+    def pause(self, seconds: float) -> None:
+        """Leave the board alone for so long.
+
+        Raises:
+            Stopped: Nobody wants the measurement any more.
+        """
+        if self._stop.wait(seconds):
+            raise Stopped
+
     def ask(self, method: str, timeout_s: float, **options: object) -> Said:
         """Return what a method of the board's shell script says.
 

@@ -163,3 +163,23 @@ def test_a_gauge_s_power_is_an_energy_like_any_other_sensor_s():
     assert found["power_mw"].point == pytest.approx(503 * 3.9, rel=0.01)
     assert found["energy_per_inference_uj"].point == pytest.approx(0.503 * 3.9 * 0.1 * 1e6, rel=0.01)
     assert found["idle_power_mw"].point == pytest.approx(102 * 3.9, rel=0.01)
+
+
+def test_what_a_charge_counter_sums_is_an_energy_like_any_other_sensor_s():
+    gauge = Gauge("charge", -1, 1, 1, 0.1)
+    readings = [
+        *counter(0, 2_627_234, 200_000, 13),
+        *counter(20, 2_626_500, 1_500_000, 13),
+        *counter(40, 2_621_000, 200_000, 13),
+    ]
+    points = charge_energy(gauge, readings)
+    trace = PowerTrace(
+        rail="charge_counter (battery)", covers="part", wraps_at=1 << 62, period_ns=S // 10,
+        time_ns=tuple(at for at, _ in points), readings=tuple(value for _, value in points),
+        idle_before_ns=(0, 13 * S), run_ns=(20 * S, 33 * S), idle_after_ns=(40 * S, 53 * S), runs=130, sampler_ratio=0.0,
+    )  # fmt: skip
+
+    found = {e.name: e for e in power_estimates(trace)}
+
+    assert found["power_mw"].point == pytest.approx(1500 * 3.9, rel=0.02)
+    assert found["idle_power_mw"].point == pytest.approx(200 * 3.9, rel=0.05)

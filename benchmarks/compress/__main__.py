@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.compress.figures import rows
-from benchmarks.compress.ledger import Ledger
+from benchmarks.compress.ledger import ACCURACY, INSTRUCTIONS, LATENCY, Ledger
 from benchmarks.compress.measuring import (
     COUNTING,
     Bench,
@@ -27,6 +27,7 @@ from edgeprof.cli.terminal import Terminal
 from edgeprof.store import open_store
 
 EXAMPLE = "fashion_cnn"
+STAGES = (ACCURACY, LATENCY, INSTRUCTIONS)
 
 
 def main(arguments: list[str]) -> int:
@@ -52,17 +53,17 @@ def main(arguments: list[str]) -> int:
 
 def _measure(bench: Bench, place: Place, options: argparse.Namespace) -> None:
     """Go from stage to stage: every accuracy, every latency, every count."""
-    names = options.names or NAMES
-    for name in names:
+    names, stages = options.names or NAMES, options.only or STAGES
+    for name in names if ACCURACY in stages else ():
         bench.pace.check()
         bench.terminal.host(f"{name}: data and model", None)
         found = _subject(name, place, make=True)
         if isinstance(found, Subject):
             measure_accuracies(bench, found)
     there = [found for name in names if isinstance(found := _subject(name, place), Subject) and found.timed]
-    for one in there:
+    for one in there if LATENCY in stages else ():
         measure_latencies(bench, one, again=options.again)
-    for one in there:
+    for one in there if INSTRUCTIONS in stages else ():
         if not count_instructions(bench, one, again=options.again):
             bench.terminal.host(f"instructions: no board `{COUNTING}`: edgeprof lab up --cpu cortex-a76", None)
             return
@@ -94,6 +95,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which subjects: {', '.join(NAMES)}")
     parser.add_argument("--minutes", type=float, help="begin nothing after so many")
     parser.add_argument("--again", action="store_true", help="measure latencies and instructions anew")
+    parser.add_argument("--only", action="append", choices=STAGES, help="this stage alone; repeat for several")
     parser.add_argument("--page-only", action="store_true", help="measure nothing")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench" / "compress")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "compression-figures.md")

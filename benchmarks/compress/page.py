@@ -22,7 +22,7 @@ Written by `make bench-compress`, which goes on where it stopped; do not edit. E
 
 - **Drop**: top-1 of the float Keras model less that of the `.tflite`, on the same images, in percentage points with its 95 % interval; below 0 the compressed model is better. Recipes that fine-tune see more of the training data than the float model did, so some are.
 - **Corrupted**: top-1 on the same images spoilt at severity 3, and in brackets how many points more were lost there than on the clean ones, with its 95 % interval.
-- **Speed**: int8's latency over the recipe's, from turns on one device at once, with its 99 % interval (not widened for the number of recipes). Above 1 it is faster than int8 alone.
+- **Speed**: int8's latency over the recipe's, from turns on one device at once, with its 99 % interval (not widened for the number of recipes). Above 1 it is faster than int8 alone. Structured pruning is `channels…`, and `distill…`, which begins with the strongest channels.
 - **gzip** is the file at level 9: what a transfer takes. **Memory** is what the process grew by: packed weights and arena, the median of three.
 - **Instructions** are counted by a virtual Cortex-A76 and are no time; see [virtual boards](virtual-boards.md). *Not measured* is just that.
 """
@@ -49,7 +49,7 @@ def write_page(path: Path, bench: Bench, found: Sequence[Subject | Absence], not
     parts.append(_machine())
     for subject in found:
         if isinstance(subject, Absence):
-            parts.append(f"\n## {subject.name}\n\nNot measured: {subject.reason}.\n")
+            parts.append(f"## {subject.name}\n\nNot measured: {subject.reason}.\n")
         else:
             parts.append(_section(subject, rows(bench, subject)))
     path.write_text("\n".join(parts))
@@ -92,7 +92,7 @@ def _cpuinfo() -> list[str]:
 
 
 def _section(subject: Subject, found: Sequence[Row]) -> str:
-    parts = [f"\n## {subject.title}\n\n{subject.data[0].upper()}{subject.data[1:]}. {_when(found)}\n"]
+    parts = [f"## {subject.title}\n\n{subject.data[0].upper()}{subject.data[1:]}. {_when(found)}\n"]
     if subject.labelled and subject.timed:
         parts += ["| question, by the far end of the interval | answer |", "|---|---|"]
         parts += [f"| {one.question} | {_verdict(one)} |" for one in answers(found)] + [""]

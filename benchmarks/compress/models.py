@@ -26,10 +26,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def mobilenet(layers: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Depthwise separable blocks, as A. G. Howard et al. (2017), "MobileNets", arXiv:1704.04861."""
+    """Depthwise separable blocks, as A. G. Howard et al. (2017), "MobileNets", arXiv:1704.04861.
+
+    The first kernel is as wide as its stride: of a single input channel int8 kernels make a whole tile for each of its
+    places, so that 3x3 took a quarter of the time of a model that pruning does not touch there.
+    """
     image = layers.Input((28, 28, 1), name="image")
-    x = _normal(layers, layers.Conv2D(32, 3, 2, "same", use_bias=False)(image))
-    for channels, stride in ((128, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+    x = _normal(layers, layers.Conv2D(32, 2, 2, use_bias=False)(image))
+    for channels, stride in ((128, 1), (128, 1), (128, 2), (256, 2)):
         x = _normal(layers, layers.DepthwiseConv2D(3, stride, "same", use_bias=False)(x))
         x = _normal(layers, layers.Conv2D(channels, 1, use_bias=False)(x))
     return image, _head(layers, x)

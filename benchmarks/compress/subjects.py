@@ -17,7 +17,7 @@ EXAMPLE = ROOT / "examples" / "fashion_mnist" / "fashion_cnn.keras"
 # What needs no training first, then what the verdicts ask for.
 CONVERSIONS = ("int8", "fp32", "fp16", "dynamic", "int8-tensor", "int8-p999", "int16x8", "w4a8", "w8a16", "w4")
 TUNED = (
-    "channels65-m32-int8", "prune80-int8", "channels65-m32", "prune50-int8", "prune60-pqat", "c16-int8", "channels50-int8",
+    "channels65-m32-int8", "prune80-int8", "channels65-m32", "channels78-m16-int8", "prune50-int8", "prune60-pqat", "c16-int8", "channels50-int8",
     "distill-m32-int8", "int8-qat", "prune50-c16-int8", "lowrank-int8", "prune24-int8", "ternary",
 )  # fmt: skip
 _EXAMPLE = (

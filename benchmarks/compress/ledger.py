@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.compress.models import ROOT
@@ -52,6 +53,11 @@ class Ledger:
         """Return a finished cell, or `None`."""
         return self._entries.get((kind, key))
 
+    def is_done(self, kind: str, key: str) -> bool:
+        """Return whether a cell need not be measured; one that failed is tried again by other code."""
+        found = self.find(kind, key)
+        return found is not None and (found.failure is None or found.commit == commit())
+
     def add(
         self, kind: str, key: str, run_ids: Sequence[str] = (), artifact: str | None = None, failure: str | None = None
     ) -> None:
@@ -82,6 +88,7 @@ def group_key(device: str, artifacts: Sequence[str]) -> str:
     return _hash([device, *artifacts])
 
 
+@cache
 def commit() -> str:
     """Return the checkout's commit, with `+` where files differ from it; `unknown` outside of one."""
     asked = ["git", "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"]

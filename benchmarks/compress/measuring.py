@@ -109,7 +109,7 @@ def measure_accuracies(bench: Bench, subject: Subject) -> None:
     """Make every artifact of a subject and run its evaluation sets on it; what is finished is not done again."""
     recipes = find_recipes(subject.recipes)
     texts = dict(zip((recipe.name for recipe in recipes), subject.recipes, strict=True))
-    left = [recipe for recipe in recipes if bench.ledger.find(ACCURACY, cell_key(subject, recipe)) is None]
+    left = [recipe for recipe in recipes if not bench.ledger.is_done(ACCURACY, cell_key(subject, recipe))]
     if not left:
         return
     request = CompressRequest(
@@ -181,7 +181,7 @@ def _turns(bench: Bench, subject: Subject, kind: str, device: Device, request: P
     cells = [
         (", ".join(artifact.recipe for artifact in group), cell(group))
         for group in groups(subject, artifacts(bench, subject))
-        if again or bench.ledger.find(kind, turns_key(device.name, group)) is None
+        if again or not bench.ledger.is_done(kind, turns_key(device.name, group))
     ]
     bench.pace.over(f"{subject.name}, {kind}", cells)
 

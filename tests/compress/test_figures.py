@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.compress.figures import Row, Scored, Timed, answers, rows
-from benchmarks.compress.ledger import ACCURACY, Ledger, cell_key
+from benchmarks.compress.ledger import ACCURACY, Ledger, cell_key, commit
 from benchmarks.compress.measuring import Bench, OutOfTime, Pace, measure_accuracies, measure_latencies
 from benchmarks.compress.page import fill_example, write_page
 from benchmarks.compress.subjects import OWN, Subject
@@ -81,6 +81,17 @@ def test_a_failed_recipe_is_kept_with_its_reason_and_shown(bench, subject, tmp_p
     write_page(tmp_path / "page.md", bench, [subject])
 
     assert (tmp_path / "page.md").read_text().count("not measured: the converter crashed") == 2
+
+
+def test_a_cell_that_failed_is_tried_again_by_other_code_only(tmp_path):
+    Ledger(tmp_path).add(ACCURACY, "a", failure="it crashed")
+    lines = tmp_path / "cells.jsonl"
+
+    assert Ledger(tmp_path).is_done(ACCURACY, "a")
+
+    lines.write_text(lines.read_text().replace(commit(), "0123456789"))
+
+    assert not Ledger(tmp_path).is_done(ACCURACY, "a")
 
 
 @pytest.mark.parametrize(

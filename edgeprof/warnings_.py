@@ -51,6 +51,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "per_op_failed": ("ops",),
     "preempted": _WALL,
     "profiler_distorts": ("ops",),
+    "pin_not_held": (*_WALL, *_ENERGY),
     "powersave_governor": _WALL,
     "proot": _WALL,
     "rate_missed": _WALL,

@@ -52,14 +52,14 @@ class Cli:
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *args: object) -> subprocess.Popen:
+    def start(self, *args: object, **env: str) -> subprocess.Popen:
         return subprocess.Popen(
             self.command(*args),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env=self.env,
+            env={**self.env, **env},
             stdin=subprocess.DEVNULL,
         )
 

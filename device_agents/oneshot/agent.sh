@@ -114,6 +114,22 @@ probe_cpus() {
   say cpu_features "$features"
 }
 
+probe_policies() {
+  for folder in /sys/devices/system/cpu/cpufreq/policy[0-9]*; do
+    [ -d "$folder" ] || continue
+    index=${folder##*/policy}
+    say "policy.$index.name" "policy$index"
+    say_line "policy.$index.cpus" "$folder/related_cpus"
+    say_line "policy.$index.governor" "$folder/scaling_governor"
+    say_line "policy.$index.governors" "$folder/scaling_available_governors"
+    say_whole "policy.$index.min_khz" "$folder/scaling_min_freq"
+    say_whole "policy.$index.max_khz" "$folder/scaling_max_freq"
+    say_whole "policy.$index.lowest_khz" "$folder/cpuinfo_min_freq"
+    say_whole "policy.$index.highest_khz" "$folder/cpuinfo_max_freq"
+    say_line "policy.$index.steps_khz" "$folder/scaling_available_frequencies"
+  done
+}
+
 probe_room() {
   while read -r key value _; do
     case $key in
@@ -388,6 +404,7 @@ case $method in
   probe)
     probe_system
     probe_cpus
+    probe_policies
     probe_room
     probe_thermal
     probe_hwmon

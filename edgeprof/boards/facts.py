@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from edgeprof.boards.policies import ClockPolicy, parse_policies
 from edgeprof.targets import architecture_of
 
 # Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h; the A8's at 02b5a6031ba7,
@@ -118,6 +119,7 @@ class BoardFacts:
         compatible: The device tree's strings, the most special first.
         board_id: What tells this board from others of its kind.
         cpus: Its cores.
+        policies: Which of them have their clock set together, and to what.
         memory_total_bytes: What the kernel has: less than what was soldered in.
         memory_available_bytes: What is free now.
         disk_free_bytes: Room where our folder is.
@@ -151,6 +153,7 @@ class BoardFacts:
     compatible: tuple[str, ...] = ()
     board_id: str | None = None
     cpus: tuple[Cpu, ...] = ()
+    policies: tuple[ClockPolicy, ...] = ()
     memory_total_bytes: int | None = None
     memory_available_bytes: int | None = None
     disk_free_bytes: int | None = None
@@ -230,6 +233,7 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         compatible=_texts(probe.get("compatible")),
         board_id=_text(probe.get("board_id")),
         cpus=tuple(_cpu(index, table) for index, table in enumerate(_tables(probe.get("cpus")))),
+        policies=parse_policies(_tables(probe.get("policies"))),
         memory_total_bytes=_whole(probe.get("memory_total_bytes")),
         memory_available_bytes=_whole(probe.get("memory_available_bytes")),
         disk_free_bytes=_whole(probe.get("disk_free_bytes")),

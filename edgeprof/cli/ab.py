@@ -9,6 +9,9 @@ from edgeprof.cli.options import (
     Calibration,
     InputOutput,
     Json,
+    PinClocks,
+    PinMhz,
+    PowerModeName,
     Preprocessing,
     Recipes,
     Runtime,
@@ -45,6 +48,9 @@ def ab(
     control: Control = False,
     launches: Launches = None,
     runs: Runs = None,
+    pin_clocks: PinClocks = False,
+    pin_mhz: PinMhz = None,
+    power_mode: PowerModeName = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     runtime: Runtime = None,
@@ -70,7 +76,10 @@ def ab(
     edgeprof ab model.tflite -t 1 -t 4 -d pi5
 
     edgeprof ab old.tflite new.tflite -d pi5 --energy
+
+    edgeprof ab old.tflite new.tflite -d pi5 --pin-mhz 1500
     """
+    from edgeprof.boards import wishes
     from edgeprof.compress import CompressRequest
     from edgeprof.devices import find_device
     from edgeprof.power.meters import try_meter
@@ -84,7 +93,13 @@ def ab(
     source = find_source(rail, meter, [found])
     request = ProfileRequest(
         (),
-        RunPlan(runs=runs, runtime=runtime or "auto", timeout_s=timeout_s),
+        RunPlan(
+            runs=runs,
+            runtime=runtime or "auto",
+            pin_clocks=wishes(pin_clocks, pin_mhz or ()),
+            power_mode=power_mode,
+            timeout_s=timeout_s,
+        ),
         tuple(dict.fromkeys(threads)),
         tuple(dict.fromkeys(cpus)),
         setup=SetupOptions(runtime=runtime, wheels=tuple(wheels or ())),

@@ -26,7 +26,7 @@ def compare(
         str | None,
         typer.Option(
             "--axis",
-            help="What is varied: time, recipe, artifact, threads, cores, rate, runtime or device.",
+            help="What is varied: time, recipe, artifact, threads, cores, rate, clocks, runtime or device.",
             show_default="the one along which most compare",
             autocompletion=_complete_axis,
         ),

@@ -158,6 +158,34 @@ def setup(
     print_setup(device, result, as_json=as_json)
 
 
+@app.command("restore")
+def restore(
+    name: Name,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also while a run holds them; and forget what cannot be set back.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Set clocks and power mode back, where a run that is gone has left them changed.
+
+    A board does so by itself half a minute after its host fell silent: this is for one that could not, because it
+    started anew, or because its watchdog was killed.
+
+    Examples:
+    edgeprof device restore pi5
+    """
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.devices import find_device
+    from edgeprof.remote import restore_clocks
+    from edgeprof.report.boards import print_restored
+
+    with Terminal() as terminal:
+        found = restore_clocks(find_device(name), lambda text: terminal.say(name, text), force=force)
+    print_restored(name, found, as_json=as_json)
+    if found.failed:
+        raise typer.Exit(1)
+
+
 @app.command("remove")
 def remove(name: Name) -> None:
     """Forget a board; nothing on it is touched."""

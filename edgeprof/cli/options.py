@@ -65,6 +65,24 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     return [(row.run_id, f"{row.model} {row.recipe} on {row.device}") for row in found]
 
 
+PinClocks = Annotated[
+    bool,
+    typer.Option(
+        "--pin-clocks", help="For the run, governor `performance`: clocks at their highest. Needs root or sudo."
+    ),
+]
+PinMhz = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pin-mhz",
+        metavar="[GROUP=]MHZ",
+        help="For the run, a fixed clock that the board can keep up: 1500, or big=1800 little=1200, one option each.",
+    ),
+]
+PowerModeName = Annotated[
+    str | None,
+    typer.Option("--power-mode", metavar="NAME|NUMBER", help="For the run, a Jetson's power mode: MAXN, 15W, 2."),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print JSON on standard output; everything else goes to standard error."),

@@ -13,6 +13,9 @@ from edgeprof.cli.options import (
     CalibrationSamples,
     InputOutput,
     Json,
+    PinClocks,
+    PinMhz,
+    PowerModeName,
     Preprocessing,
     Recipes,
     Runtime,
@@ -184,6 +187,9 @@ def profile(
     energy: Energy = True,
     rail: Rail = None,
     meter: Meter = None,
+    pin_clocks: PinClocks = False,
+    pin_mhz: PinMhz = None,
+    power_mode: PowerModeName = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
     resume: Resume = False,
@@ -209,9 +215,14 @@ def profile(
 
     edgeprof profile model.tflite -d pi5 --meter bench-meter.toml
 
+    edgeprof profile model.tflite -d pi5 --pin-mhz 1500
+
+    edgeprof profile model.tflite -d orin --power-mode 15W --pin-clocks
+
     edgeprof profile model.keras --eval clean=test.npz --eval night=night.npz --corrupt noise --corrupt blur:5
     """
     from edgeprof.accuracy import named_sets
+    from edgeprof.boards import wishes
     from edgeprof.compress import CompressRequest
     from edgeprof.devices import find_device
     from edgeprof.power.meters import try_meter
@@ -235,6 +246,8 @@ def profile(
         idle=idle,
         gate_s=wait_s,
         runtime=runtime or "auto",
+        pin_clocks=wishes(pin_clocks, pin_mhz or ()),
+        power_mode=power_mode,
         timeout_s=timeout_s,
     )
     library = parse_library(runtime_lib) if runtime_lib else None

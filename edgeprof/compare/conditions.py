@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from edgeprof.records import RunResult
 from edgeprof.units import celsius
 
-# Facts of the environment that are readings of a moment, not conditions.
-_MOMENTARY = ("load_1min", "temp_mc", "throttled", "sampler_cost")
+# Facts of the environment that are readings of a moment, or who did what, not conditions.
+_MOMENTARY = ("load_1min", "temp_mc", "throttled", "sampler_cost", "clocks_set_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ AXES = (
     Axis("threads", ("threads",)),
     Axis("cores", ("cores",)),
     Axis("rate", ("rate",)),
+    Axis("clocks", tuple(f"board's {name}" for name in ("clocks", "governor", "power_mode", "jetson_clocks", "cores"))),
     Axis("runtime", ("runtime", "runtime's version", "library", "delegate")),
     DEVICE,
 )

@@ -114,12 +114,14 @@ def start(kind: Kind, folder: Path, say: Say, *, clock: str, tied: bool) -> tupl
 
 
 def _boot(kind: Kind, clock: str, image: images.Image, say: Say) -> Boot:
+    dtb: Path | None = None
     if kind.machine == "raspi3b":
         dtb = image.folder / "dtb/bcm2837-rpi-3-b.dtb"
         return Boot(kind, clock, image.kernel, image.initramfs, dtb, image.disk)
-    if kind.overlay:
+    if kind.invented:
         made = sensors.build(kind, clock, image, say)
-        return Boot(kind, clock, image.kernel, made / "initramfs.gz", made / "board.dtb", image.disk)
+        dtb = made / "board.dtb" if kind.overlay else None
+        return Boot(kind, clock, image.kernel, made / "initramfs.gz", dtb, image.disk)
     return Boot(kind, clock, image.kernel, image.initramfs, None, image.disk)
 
 

@@ -28,6 +28,7 @@ class Kind:
         network: It has an Ethernet interface and an SSH server; without, only a serial console.
         without: Programs that are taken away from it.
         overlay: Device tree overlay in `guest/`, with sensors on a stub bus, or `None`.
+        cpufreq: Its kernel sets clocks, which are invented, in two groups of cores.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Kind:
     network: bool = True
     without: tuple[str, ...] = ()
     overlay: str | None = None
+    cpufreq: bool = False
+
+    @property
+    def invented(self) -> tuple[str, ...]:
+        """Return what it makes up, as it says itself."""
+        return (*(("power", "temperature") if self.overlay else ()), *(("clocks",) if self.cpufreq else ()))
 
     @property
     def snapshots(self) -> bool:
@@ -70,6 +77,10 @@ KINDS = (
         "jetson-nano-look-alike",
         "a Jetson Nano's device tree, INA3221 rails and thermal zone; what they read is invented",
         "cortex-a57", cores=4, overlay="jetson",
+    ),
+    Kind(
+        "big-little", "two groups of cores whose clocks the kernel's cpufreq sets; the clocks are invented",
+        "cortex-a72", cpufreq=True,
     ),
     Kind(
         "raspberry-pi-3", "QEMU's own machine with the board's real device tree; boots in 20 s", "cortex-a53",

@@ -225,7 +225,7 @@ def _kernel_words(boot: Boot) -> str:
     words = ["console=ttyS1,115200 root=/dev/mmcblk0 rootwait" if raspberry else "console=ttyAMA0 root=/dev/vda"]
     words += ["quiet", f"edgeprof.board={kind.name}"]
     words += [f"edgeprof.ns_per_instruction={NS_PER_INSTRUCTION}"] if boot.clock == CLOCK_INSTRUCTIONS else []
-    words += ["edgeprof.invented=power,temperature"] if kind.overlay else []
+    words += [f"edgeprof.invented={','.join(kind.invented)}"] if kind.invented else []
     words += [f"edgeprof.without={','.join(kind.without)}"] if kind.without else []
     words += [] if kind.network else ["edgeprof.network=no"]
     words += [f"edgeprof.time={int(time.time())}"] if raspberry else []

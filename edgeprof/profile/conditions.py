@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from statistics import median
 
-from edgeprof.boards import BoardFacts, differences, throttled_meanwhile, throttling_text, throttling_words
+from edgeprof.boards import (
+    BoardFacts,
+    advice,
+    clocks_text,
+    differences,
+    restless,
+    throttled_meanwhile,
+    throttling_text,
+    throttling_words,
+)
 from edgeprof.devices import Device
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.gates import BUSY_CORES
@@ -45,6 +54,7 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
         "cores": facts.core_summary(),
         "isa": " ".join(facts.isa) or None,
         "governor": " ".join(facts.governors()) or None,
+        "clocks": clocks_text(facts.policies),
         "power_mode": facts.power_mode,
         "memory_total_bytes": facts.memory_total_bytes,
         "soc": facts.soc,
@@ -110,11 +120,15 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
 def throttling(before: BoardFacts, states: Sequence[State | None], after: BoardFacts) -> tuple[Warning_, ...]:
     """Return the warning that a Raspberry Pi's firmware held the board back before, during or after the launches."""
     seen = [state.throttled for state in states if state and state.throttled is not None]
-    bits = throttled_meanwhile(before.throttled, seen, after.throttled)
+    return held_back(throttled_meanwhile(before.throttled, seen, after.throttled))
+
+
+def held_back(bits: int, when: str = "") -> tuple[Warning_, ...]:
+    """Return the warning that the bits of now that were set at some moment give; none where none was."""
     if not bits:
         return ()
     text = (
-        f"the firmware held the board back ({throttling_words(bits)}): a stronger supply against under-voltage, "
+        f"{when}the firmware held the board back ({throttling_words(bits)}): a stronger supply against under-voltage, "
         "cooling or `--max-temp` against heat"
     )
     return (warning("throttled", text),)
@@ -164,13 +178,24 @@ def _machine(facts: BoardFacts) -> list[Warning_]:
         text = f"not a machine of its own ({facts.virtualization}): what runs beside it is unknown"
         found.append(warning("virtual_machine", text))
     if facts.invented:
-        text = f"what the sensors of this virtual board read is invented: {', '.join(facts.invented)}"
+        text = f"what this virtual board says of these is invented: {', '.join(facts.invented)}"
         found.append(warning("invented_sensors", text))
+    return found + _governor(facts)
+
+
+def _governor(facts: BoardFacts) -> list[Warning_]:
+    """Advise where a governor lets clocks follow the load, group by group; phones let nobody choose."""
+    loose = restless(facts.policies)
+    if loose:
+        what = "; ".join(policy.text() for policy in loose)
+        is_phone = facts.libc == "bionic"
+        how = "on a phone only root may choose another" if is_phone else advice(facts.policies)
+        return [warning("powersave_governor", f"{what}: clocks may differ from run to run; {how}")]
     slow = sorted(set(facts.governors()) & {"powersave", "conservative", "ondemand"})
-    if slow:
-        text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"
-        found.append(warning("powersave_governor", text))
-    return found
+    if facts.policies or not slow:
+        return []
+    text = f"governor {', '.join(slow)}: clocks may differ from run to run; `performance` holds them"
+    return [warning("powersave_governor", text)]
 
 
 def _threads(facts: BoardFacts, plan: RunPlan) -> list[Warning_]:

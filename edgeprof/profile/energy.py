@@ -3,14 +3,18 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from edgeprof.boards import BoardFacts
+from edgeprof.boards import BoardFacts, parse_facts, throttled_meanwhile
 from edgeprof.errors import DeviceError
 from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, rail_voltage_uv, supplies
 from edgeprof.power.source import PowerSource
 from edgeprof.profile.battery import UNREADABLE, by_battery, covers_words
 from edgeprof.profile.cells import LiveCell
+from edgeprof.profile.conditions import held_back
 from edgeprof.profile.metering import MeterFailed, metered
 from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
 from edgeprof.profile.phases import Course, Phases, live_child, run_phases, whole_seconds
@@ -53,13 +57,24 @@ def measure_power(
     if cell.run.plan.clock != CLOCK_WALL:
         cell.not_measured(METRICS[0], "clock_counts_instructions")
         return None
+    before = parse_facts(board.agent.probe()).throttled
     if source.meter:
         trace = _by_meter(board, cell, source, say, phases)
     else:
         trace = _by_rail(board, cell, facts, source.rail, say, phases)
-    if trace is not None:
-        _doubt(cell, trace)
+    if trace is None:
+        return None
+    trace = _with_throttling(trace, before, parse_facts(board.agent.probe()).throttled)
+    _doubt(cell, trace)
     return trace
+
+
+def _with_throttling(trace: PowerTrace, before: int | None, after: int | None) -> PowerTrace:
+    """Add the bits of now that were set while power was read; a sampler sees them once a second, a meter never."""
+    if before is None and after is None and trace.throttled is None:
+        return trace
+    seen = [] if trace.throttled is None else [trace.throttled]
+    return replace(trace, throttled=throttled_meanwhile(before, seen, after))
 
 
 def _by_meter(
@@ -131,6 +146,7 @@ def _trace(lines: list[dict[str, Any]], supply: Supply, phases: Phases) -> Power
     time_ns = tuple(line["monotonic_ns"] for line in lines)
     taken_ns = lines[-1]["cpu_ns"] - lines[0]["cpu_ns"]
     values = [line["values"] for line in lines]
+    bits = [line["throttled"] for line in lines if line.get("throttled") is not None]
     return PowerTrace(
         rail=supply.name,
         covers=supply.covers,
@@ -144,6 +160,7 @@ def _trace(lines: list[dict[str, Any]], supply: Supply, phases: Phases) -> Power
         runs=phases.runs,
         sampler_ratio=round(taken_ns / max(1, time_ns[-1] - time_ns[0]), 5),
         supply_uv=rail_voltage_uv(supply, values),
+        throttled=reduce(or_, bits) if bits else None,
     )
 
 
@@ -158,6 +175,8 @@ def _lines(data: bytes) -> list[dict[str, Any]]:
 
 def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
     """Warn of what makes the figures less than they seem."""
+    for found in held_back(trace.throttled or 0, "while power was read "):
+        cell.warn(found.code, found.text)
     figures = power_estimates(trace)
     reason = figures[0].not_measured
     if reason:

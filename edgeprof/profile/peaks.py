@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgeprof.analysis import Probe, probes
-from edgeprof.boards import BoardFacts
+from edgeprof.boards import BoardFacts, clocks_text
 from edgeprof.errors import DeviceError, LinkLost
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import child_request, int64s
@@ -72,6 +72,7 @@ def _conditions(cell: LiveCell, facts: BoardFacts) -> tuple[tuple[str, str], ...
         "cpus": plan.cpus,
         "cores": facts.core_summary(),
         "governor": " ".join(facts.governors()) or None,
+        "clocks": clocks_text(facts.policies),
         "kernel": facts.kernel,
         "board_id": facts.board_id,
     }

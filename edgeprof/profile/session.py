@@ -22,11 +22,12 @@ from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
 from edgeprof.profile.outcome import Failure, Watch
 from edgeprof.profile.peaks import measure_peaks
 from edgeprof.profile.per_op import measure_per_op
+from edgeprof.profile.pinning import Pinning
 from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
 from edgeprof.profile.resume import cell_key
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.state import Watcher, Window
-from edgeprof.profile.sustained import measure_sustained
+from edgeprof.profile.sustained import measure_sustained, throttled_in
 from edgeprof.records import CLOCK_WALL, RunResult
 from edgeprof.remote import Board, connect_board
 from edgeprof.store import Store
@@ -71,6 +72,7 @@ class Session:
         self._setting = setting
         self._cells: list[LiveCell] = []
         self._watcher: Watcher | None = None
+        self._pinning = Pinning(request.plan, lambda text: setting.watch.say(device.name, text))
         self.failures: list[Failure] = []
         self.connected = False
 
@@ -91,9 +93,9 @@ class Session:
         say = lambda text: watch.say(name, text)  # noqa: E731
         with connect_board(self._device, self._request.setup, say, sent, self._setting.stop) as board:
             self.connected = True
-            facts = parse_facts(board.agent.probe())
             try:
-                self._measure(board, facts)
+                with self._pinning.held(board):
+                    self._measure(board, parse_facts(board.agent.probe()))
             except BaseException:
                 self._interrupt()
                 raise
@@ -138,7 +140,7 @@ class Session:
                 board_id=facts.board_id,
                 plan=plan_on(self._request, plan, facts.ns_per_instruction),
                 runtime=None,
-                environment=conditions.environment(facts),
+                environment=conditions.environment(facts) + self._pinning.environment(facts),
                 facts=known_facts(artifact),
                 warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
                 session=self._setting.session,
@@ -176,6 +178,7 @@ class Session:
     def _come_back(self, board: Board, lost: LinkLost, cells: Sequence[LiveCell]) -> None:
         self._watch.say(self._device.name, lost.message)
         board.reconnect(lambda text: self._watch.say(self._device.name, text), self._request.reconnect_s)
+        self._pinning.begin(board)
         if self._watcher:
             self._watcher.start(board)
         for cell in cells:
@@ -272,6 +275,8 @@ class Session:
             board, cell.cell, seconds, lambda done, total: self._watch.progress(name, what, done, total)
         )
         cell.run = replace(cell.run, sustained=windows)
+        for found in conditions.held_back(throttled_in(windows), "in the sustained run "):
+            cell.warn(found.code, found.text)
         self._store.save_run(cell.run)
 
     def _power(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
@@ -326,7 +331,9 @@ class Session:
             facts = parse_facts(board.agent.probe())
             for cell in self._alive():
                 cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
-                for found in (*conditions.throttling(before, cell.run.states, facts), *conditions.heat(cell.run)):
+                held_back = conditions.throttling(before, cell.run.states, facts)
+                clocks = self._pinning.doubts(facts, cell.run.states)
+                for found in (*held_back, *clocks, *conditions.heat(cell.run)):
                     cell.warn(found.code, found.text)
         for cell in self._alive():
             for found in conditions.after(cell):

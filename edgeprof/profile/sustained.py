@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from edgeprof.boards import throttled_meanwhile
 from edgeprof.errors import DeviceError
 from edgeprof.profile.launch import Cell, child_request, int64s
 from edgeprof.profile.state import SAMPLE_HZ, Sample, Window, parse_samples, state_in
@@ -45,6 +46,11 @@ def measure_sustained(
     return tuple(_window(board, window, seen, start_ns) for window in windows)
 
 
+def throttled_in(windows: Sequence[SustainedWindow]) -> int:
+    """Return the bits of now that a Raspberry Pi's firmware showed in any of them; 0 where it says nothing."""
+    return throttled_meanwhile(None, [w.throttled for w in windows if w.throttled is not None], None)
+
+
 def _window(board: Board, window: InvokeTimed, seen: Sequence[Sample], start_ns: int) -> SustainedWindow:
     latency_ns = int64s(board, window)
     at_ns = window.started_monotonic_ns
@@ -56,4 +62,5 @@ def _window(board: Board, window: InvokeTimed, seen: Sequence[Sample], start_ns:
         p90_ns=float(np.quantile(latency_ns, 0.9)),
         temp_mc=state.temp_mc,
         freq_khz_high=state.freq_khz_high,
+        throttled=state.throttled,
     )

@@ -108,6 +108,7 @@ class SustainedWindow:
         p90_ns: 90th percentile of latency.
         temp_mc: Highest temperature of any zone, or `None`.
         freq_khz_high: Highest clock of any core, or `None`.
+        throttled: Every bit of throttling that a Raspberry Pi's firmware showed in it, or `None`.
     """
 
     start_s: float
@@ -116,6 +117,7 @@ class SustainedWindow:
     p90_ns: float
     temp_mc: int | None
     freq_khz_high: int | None
+    throttled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class RunPlan:
         clock: `wall`, or `instructions` on a virtual board that counts them; the board says which.
         ns_per_instruction: What one instruction adds to the clock of such a board; else `None`.
         accelerator: `cpu`; part of a result's identity from the first day.
+        pin_clocks: What edgeprof pins clocks to meanwhile: `performance`, `1500`, `big=1800 little=1200`; or `None`.
+        power_mode: The power mode that it sets a Jetson to, as the user said it, or `None`.
         timeout_s: A launch that takes longer is ended and reported.
     """
 
@@ -52,6 +54,8 @@ class RunPlan:
     clock: str = CLOCK_WALL
     ns_per_instruction: int | None = None
     accelerator: str = ACCELERATOR_CPU
+    pin_clocks: str | None = None
+    power_mode: str | None = None
     timeout_s: float = 120.0
 
     @property

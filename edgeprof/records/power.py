@@ -23,6 +23,7 @@ class PowerTrace:
         offset_bound_ns: Of a meter: times may be off by so much against the board's clock.
         supply_uv: At which voltage the board was fed: measured, or as its meter or target says; `None` if nobody does.
         clipped: Of a meter: places of readings in which it was at the end of its range.
+        throttled: Bits of now that a Raspberry Pi's firmware showed from the first wait to the last, or `None`.
     """
 
     rail: str
@@ -40,3 +41,4 @@ class PowerTrace:
     offset_bound_ns: int = 0
     supply_uv: int | None = None
     clipped: tuple[int, ...] = ()
+    throttled: int | None = None

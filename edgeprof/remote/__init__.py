@@ -15,12 +15,16 @@ from edgeprof.remote.answers import (
 )
 from edgeprof.remote.board import Board, connect_board, probe_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
+from edgeprof.remote.clocks import ClockHold, hold_clocks, new_token, power_modes
+from edgeprof.remote.clockscript import Restored
 from edgeprof.remote.given import GivenLibrary, parse_library
+from edgeprof.remote.restoring import restore_clocks
 from edgeprof.remote.stopping import Stopped
 
 __all__ = [
     "Agent",
     "Board",
+    "ClockHold",
     "DataRequest",
     "Evicted",
     "GivenLibrary",
@@ -32,11 +36,16 @@ __all__ = [
     "OpenRequest",
     "OpenedChild",
     "Prepared",
+    "Restored",
     "SetupOptions",
     "Snapshot",
     "Stopped",
     "Streamed",
     "connect_board",
+    "hold_clocks",
+    "new_token",
     "parse_library",
+    "power_modes",
     "probe_board",
+    "restore_clocks",
 ]

@@ -6,7 +6,8 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from edgeprof.remote.killed import Said
 from edgeprof.remote.oneshot import OneShotAgent, ask_script, shell_probe
 from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_script
 from edgeprof.remote.stopping import StoppableTransport, Stopped
-from edgeprof.remote.survey import EVERY_PYTHON, survey, usable_pythons
+from edgeprof.remote.survey import EVERY_PYTHON, Survey, survey, usable_pythons
 from edgeprof.remote.wire import Wire
 from edgeprof.transport import Transport, connect
 from edgeprof.transport.adb import HOME as PHONE_HOME
@@ -59,6 +60,11 @@ class Board:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    @property
+    def transport(self) -> Transport:
+        """Return the way to it, which is another after a cut."""
+        return self._transport
 
     def close(self) -> None:
         """End the agent and the way. Never raises."""
@@ -183,6 +189,21 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
         transport.close()
 
 
+@contextmanager
+def looked_at(device: Device, say: Say) -> Iterator[tuple[Transport, Survey]]:
+    """Give the way to a device, and what it is; no agent of ours runs there.
+
+    Raises:
+        TransportError: It cannot be reached.
+        DeviceError: It has no POSIX shell, or no folder for us.
+    """
+    transport = way(device, say)
+    try:
+        yield transport, survey(transport, completed(device, SetupOptions()).home, ())
+    finally:
+        transport.close()
+
+
 def connect_board(
     device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None, stop: threading.Event | None = None
 ) -> Board:
@@ -211,8 +232,8 @@ def connect_board(
 def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAgent:
     wire = Wire(transport.open(agent.command), device.name)
     if agent.script is None:
-        return LinuxAgent(wire, _owner())
-    return OneShotAgent(wire, _owner(), transport, agent.script, agent.home)
+        return LinuxAgent(wire, owner())
+    return OneShotAgent(wire, owner(), transport, agent.script, agent.home)
 
 
 def way(device: Device, say: Say, stop: threading.Event | None = None) -> Transport:
@@ -240,7 +261,8 @@ def _stayed_away(name: str, reason: EdgeprofError) -> LinkLost:
     return LinkLost(text, "what finished is stored; `edgeprof run list` shows it. `--reconnect SECONDS` waits longer")
 
 
-def _owner() -> str:
+def owner() -> str:
+    """Return who asks, for those who find a board taken: `user@host`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

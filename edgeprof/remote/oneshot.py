@@ -125,6 +125,7 @@ def parse_probe(text: str) -> dict[str, Any]:
         "compatible": [value for key, value in said if key == "compatible"] or None,
         "board_id": hashlib.sha256(one["serial"].encode()).hexdigest()[:16] if "serial" in one else None,
         "cpus": [_cpu(entry) for entry in _numbered(said, "cpu") if "index" in entry],
+        "policies": [_policy(entry) for entry in _numbered(said, "policy") if "name" in entry],
         "memory_total_bytes": _bytes(one, "memory_total_kib"),
         "memory_available_bytes": _bytes(one, "memory_available_kib"),
         "disk_free_bytes": _bytes(one, "disk_free_kib"),
@@ -216,6 +217,22 @@ def _cpu(entry: Mapping[str, str]) -> dict[str, Any]:
         "governor": entry.get("governor"),
         "online": True if online is None else bool(online),
     }
+
+
+def _policy(entry: Mapping[str, str]) -> dict[str, Any]:
+    clocks = ("min_khz", "max_khz", "lowest_khz", "highest_khz")
+    return {
+        "name": entry["name"],
+        "cpus": _wholes(entry, "cpus"),
+        "governor": entry.get("governor"),
+        "governors": entry.get("governors", "").split(),
+        **{key: _whole(entry, key) for key in clocks},
+        "steps_khz": _wholes(entry, "steps_khz"),
+    }
+
+
+def _wholes(entry: Mapping[str, str], key: str) -> list[int]:
+    return [int(word) for word in entry.get(key, "").split() if word.isdigit()]
 
 
 def _zone(entry: Mapping[str, str]) -> dict[str, Any]:

@@ -76,6 +76,17 @@ def push_script(transport: Transport, found: Survey, say: Say) -> tuple[str, int
     return _put(transport, found, data, f"{hashlib.sha256(data).hexdigest()}.sh", say)
 
 
+def push_clocks(transport: Transport, found: Survey, say: Say) -> tuple[str, int]:
+    """Put `clocks.sh` on a board; return its path there and the bytes sent.
+
+    Raises:
+        DeviceError: No room, or not allowed to write there.
+        LinkLost: The way is gone.
+    """
+    data = (resources.folder("device_agents") / "clocks" / "clocks.sh").read_bytes()
+    return _put(transport, found, data, f"{hashlib.sha256(data).hexdigest()}.clocks.sh", say)
+
+
 def _put(transport: Transport, found: Survey, data: bytes, name: str, say: Say) -> tuple[str, int]:
     path = f"{found.home}/agents/{name}"
     if f"agents/{name}" in found.has:

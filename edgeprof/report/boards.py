@@ -5,7 +5,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgeprof import units
-from edgeprof.boards import BoardFacts, Difference, no_runtime, runtime_advice, throttling_text
+from edgeprof.boards import (
+    BoardFacts,
+    Difference,
+    advice,
+    clocks_text,
+    no_runtime,
+    runtime_advice,
+    throttling_text,
+)
 from edgeprof.devices import Device
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
@@ -13,6 +21,7 @@ from edgeprof.targets import Target
 from edgeprof.tiny import Firmware
 
 if TYPE_CHECKING:
+    from edgeprof.remote import Restored
     from edgeprof.remote.selftest import SelfTest
 
 
@@ -120,6 +129,36 @@ def print_setup(device: Device, result: "SelfTest", *, as_json: bool) -> None:
     console().print(plain(f"ready: edgeprof profile MODEL -d {device.name}"))
 
 
+def print_restored(device: str, found: "Restored", *, as_json: bool) -> None:
+    """Print `device restore`: what was set back now, what the board had set back itself, or that there is nothing."""
+    if as_json:
+        write(document("restored", [{"device": device, **asdict(found)}]))
+        return
+    lines = [f"{device}: clocks that {found.by or 'somebody'} had changed:"]
+    if not found.now:
+        lines = [f"{device}: nothing is to be set back{_EARLIER.get(found.why, '')}"]
+    if found.rebooted:
+        lines.append("  the board has started anew since, with clocks of its own")
+    lines += [f"  {'set back' if found.now else 'it had set back'}: {text}" for text in found.done]
+    lines += [f"  could not be set back: {text}" for text in found.failed]
+    if found.now and not (found.done or found.failed):
+        lines.append("  all was as it had been before")
+    for line in lines:
+        console().print(plain(line))
+
+
+# Why a hold ended that is over, as `clocks.sh` left it.
+_EARLIER = {
+    "never": "; edgeprof has not changed its clocks",
+    "end": ": the last run did so at its end",
+    "silence": ": the board did so itself when its host fell silent",
+    "limit": ": the board did so itself, after the longest that a run may last",
+    "signal": ": the board did so itself when it was told to stop",
+    "takeover": ": the run after did so",
+    "hand": ": `device restore` did so",
+}
+
+
 def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
     return [
         ("model", facts.model),
@@ -130,6 +169,7 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
         ("Python", facts.python),
         ("cores", facts.core_summary()),
         ("governor", ", ".join(facts.governors())),
+        *_clocks(facts),
         ("memory", None if facts.memory_total_bytes is None else units.size(facts.memory_total_bytes)),
         (
             "memory available",
@@ -148,6 +188,15 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
         *_virtual(facts),
         ("runtime", runtime_advice(facts)),
     ]
+
+
+def _clocks(facts: BoardFacts) -> list[tuple[str, object]]:
+    """Return what each group's clock is set to, and how to hold those that may move."""
+    if not facts.policies:
+        return []
+    how = None if facts.libc == "bionic" else advice(facts.policies)
+    rows: list[tuple[str, object]] = [("clocks", (clocks_text(facts.policies) or "") + _invented(facts, "clocks"))]
+    return [*rows, ("to hold them", how)] if how else rows
 
 
 def _invented(facts: BoardFacts, what: str) -> str:

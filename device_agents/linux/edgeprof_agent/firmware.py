@@ -46,8 +46,11 @@ def throttled() -> object:
 
 
 def power_mode() -> object:
-    """Return a Jetson's power mode, such as `MAXN`, or `None`."""
-    found = _MODE.search(_ask("nvpmodel", "-q") or "")
+    """Return a Jetson's power mode, such as `MAXN`, or `None`.
+
+    Without root it fails at something else, and says the mode all the same (NVIDIA-AI-IOT/jetbot#49).
+    """
+    found = _MODE.search(_ask("nvpmodel", "-q", though_failed=True) or "")
     return found.group(1) if found else None
 
 
@@ -66,8 +69,8 @@ def _is_refused() -> bool:
     return is_pi5 and os.path.exists(_MAILBOX) and not os.access(_MAILBOX, os.R_OK)
 
 
-def _ask(*command: str) -> object:
-    """Return what a program says, or `None` where it is not there, fails or takes too long."""
+def _ask(*command: str, though_failed: bool = False) -> object:
+    """Return what a program says, or `None` where it is not there, takes too long, or fails and that matters."""
     path = shutil.which(command[0], path=_PATH)
     if path is None:
         return None
@@ -77,4 +80,4 @@ def _ask(*command: str) -> object:
         done = subprocess.run(asked, timeout=_PATIENCE_S, check=False, **streams)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 or though_failed else None

@@ -28,6 +28,7 @@ def probe(home: str) -> dict:
         "compatible": _compatible(),
         "board_id": _board_id(),
         "cpus": _cpus(),
+        "policies": _policies(),
         "memory_total_bytes": _memory("MemTotal"),
         "memory_available_bytes": _memory("MemAvailable"),
         "disk_free_bytes": room.f_bavail * room.f_frsize,
@@ -116,6 +117,29 @@ def _cpus() -> list:
             "online": True if online is None else bool(online),
         })  # fmt: skip
     return found
+
+
+def _policies() -> list:
+    folders = glob.glob("/sys/devices/system/cpu/cpufreq/policy[0-9]*")
+    return [_policy(path) for path in sorted(folders, key=lambda path: int(path.rpartition("policy")[2]))]
+
+
+def _policy(path: str) -> dict:
+    return {
+        "name": os.path.basename(path),
+        "cpus": _wholes(path + "/related_cpus"),
+        "governor": _text(path + "/scaling_governor"),
+        "governors": (_text(path + "/scaling_available_governors") or "").split(),
+        "min_khz": _whole(path + "/scaling_min_freq"),
+        "max_khz": _whole(path + "/scaling_max_freq"),
+        "lowest_khz": _whole(path + "/cpuinfo_min_freq"),
+        "highest_khz": _whole(path + "/cpuinfo_max_freq"),
+        "steps_khz": _wholes(path + "/scaling_available_frequencies"),
+    }
+
+
+def _wholes(path: str) -> list:
+    return [int(word) for word in (_text(path) or "").split() if word.isdigit()]
 
 
 def _cpuinfo() -> dict:

@@ -39,10 +39,11 @@ def _sample(file: object, period_ns: int) -> None:
 def _sample_rail(file: object, period_ns: int, rail: dict) -> None:
     """Read a rail at one random instant of each period: a regular beat would alias with a load that has one."""
     begin_ns = time.monotonic_ns()
+    throttling = Throttling()
     while True:
         if _ends_before(begin_ns + int(random.random() * period_ns)):  # noqa: S311 - an instant, not a secret
             return
-        _put(file, dict(power.read(rail), cpu_ns=system.cpu_ns()))
+        _put(file, dict(power.read(rail), throttled=throttling.read(), cpu_ns=system.cpu_ns()))
         begin_ns += period_ns * max(1, (time.monotonic_ns() - begin_ns) // period_ns)  # a missed period stays missed
 
 
@@ -64,7 +65,7 @@ class Board:
         self._zones = sorted(glob("/sys/class/thermal/thermal_zone*/temp"), key=_number)
         self._clocks = ["/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq".format(n) for n in _cpu_numbers()]
         self._before = _busy_and_all()
-        self._ask_ns = 0  # when to ask the firmware next, or `None` where nobody answers
+        self._throttling = Throttling()
 
     def read(self) -> dict:
         """Return one sample; `busy_ratio` is `None` where no tick has passed since the last one."""
@@ -77,12 +78,19 @@ class Board:
             "temp_mc": [power.whole(path) for path in self._zones],
             "freq_khz": [power.whole(path) for path in self._clocks],
             "busy_ratio": round(busy / total, 4) if total > 0 else None,
-            "throttled": self._throttled(),
+            "throttled": self._throttling.read(),
             "cpu_ns": system.cpu_ns(),
         }
 
-    def _throttled(self) -> object:
-        """Return the firmware's bits of throttling once a second, else `None`."""
+
+class Throttling:
+    """The firmware's bits of throttling, asked for once a second."""
+
+    def __init__(self) -> None:
+        self._ask_ns = 0  # when to ask next, or `None` where nobody answers
+
+    def read(self) -> object:
+        """Return the bits, or `None` where it is not time yet, or nobody says."""
         if self._ask_ns is None or time.monotonic_ns() < self._ask_ns:
             return None
         said = firmware.throttled()

@@ -122,6 +122,30 @@ def test_a_jetsons_power_mode_is_its_name(say, asked):
     assert asked().call("probe")["power_mode"] == "MAXN"
 
 
+def test_without_root_a_jetson_complains_and_says_its_power_mode_all_the_same(say, asked):
+    program = say("nvpmodel", q=recorded("jetson-nvpmodel-q-no-root.txt"))
+    program.write_text(program.read_text().replace(";;\n*)", "exit 255;;\n*)"))
+
+    assert asked().call("probe")["power_mode"] == "5W"
+
+
+def test_throttling_is_told_beside_a_rail_too_once_a_second(say, asked):
+    _, held = recorded("pi-get_throttled.txt").splitlines(keepends=True)
+    pi5(say, held)
+    agent = asked()
+    supply = choose(parse_facts(agent.call("probe")).power_sensors, "pmic")
+
+    started = agent.call("sampler_start", hz=50, cpus=None, rail=supply.index)
+    path = agent.home / "launches" / started["launch"] / "samples.jsonl"
+    assert wait_until(lambda: path.exists() and path.read_text().count("\n") >= 5)
+    agent.call("sampler_stop", sampler=started["sampler"])
+
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    told = [line["throttled"] for line in lines if line["throttled"] is not None]
+    assert set(told) == {0x50005}
+    assert len(told) <= 2 + (lines[-1]["monotonic_ns"] - lines[0]["monotonic_ns"]) // 1_000_000_000
+
+
 @pytest.mark.parametrize("broken", ["", "exit 1", "exec sleep 60", "echo VDD_CORE_A; echo throttled=0x"])
 def test_a_program_that_is_not_there_fails_hangs_or_babbles_tells_nothing(say, asked, broken):
     if broken:

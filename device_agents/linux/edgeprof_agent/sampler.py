@@ -43,7 +43,9 @@ def _sample_rail(file: object, period_ns: int, rail: dict) -> None:
     while True:
         if _ends_before(begin_ns + int(random.random() * period_ns)):  # noqa: S311 - an instant, not a secret
             return
-        _put(file, dict(power.read(rail), throttled=throttling.read(), cpu_ns=system.cpu_ns()))
+        bits = throttling.read()
+        asked = {} if bits is None else {"throttled": bits}
+        _put(file, dict(power.read(rail), cpu_ns=system.cpu_ns(), **asked))
         begin_ns += period_ns * max(1, (time.monotonic_ns() - begin_ns) // period_ns)  # a missed period stays missed
 
 

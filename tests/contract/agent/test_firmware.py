@@ -141,7 +141,7 @@ def test_throttling_is_told_beside_a_rail_too_once_a_second(say, asked):
     agent.call("sampler_stop", sampler=started["sampler"])
 
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    told = [line["throttled"] for line in lines if line["throttled"] is not None]
+    told = [line["throttled"] for line in lines if "throttled" in line]
     assert set(told) == {0x50005}
     assert len(told) <= 2 + (lines[-1]["monotonic_ns"] - lines[0]["monotonic_ns"]) // 1_000_000_000
 

@@ -13,8 +13,11 @@ import pytest
 
 from edgeprof import resources
 from edgeprof.boards import parse_facts
-from edgeprof.remote.oneshot import parse_probe
+from edgeprof.power.battery import feeding_fault
+from edgeprof.remote.killed import read_kills
+from edgeprof.remote.oneshot import parse_pairs, parse_probe
 from tests.contract.agent.client import Agent, Board, Runtime
+from tests.recorded import recorded
 
 SHELLS = (("dash",), ("busybox", "sh"), ("mksh",), ("toybox", "sh"), ("bash", "--posix"))
 SCRIPT = resources.folder("device_agents") / "oneshot" / "agent.sh"
@@ -111,6 +114,8 @@ def test_samples_are_lines_of_whole_numbers(shell):
         (("sample", "interval_s=1;echo"), "`interval_s` must be"),
         (("sample", "count=99999999999999999999"), "`count` must be"),
         (("serve", "home=/tmp"), "give runner=PROGRAM"),
+        (("load", "interval_s=0"), "`interval_s` must be"),
+        (("traced", "pid=1;echo"), "`pid` must be"),
         (("run", "runner=/no/where", "model=x"), "give runner=PROGRAM"),
     ],
 )
@@ -139,3 +144,65 @@ def test_it_runs_a_model_by_the_native_agent(
     assert struct.unpack("<8f", (tmp_path / "out").read_bytes()) == (1, 3, -3, 2, 3, 5, 7, 9)
     assert min(latencies) > 0
     assert sum(latencies) <= int(said["wall_time_ns"])
+
+
+@pytest.fixture
+def phone_path(tmp_path: Path) -> Callable[..., str]:
+    """A function that returns a PATH on which the phone's programs say what they are given."""
+
+    def path(**said: str) -> str:
+        for name, text in said.items():
+            (tmp_path / f"{name}.txt").write_text(text)
+            (tmp_path / name).write_text(f'#!/bin/sh\ncat "{tmp_path / name}.txt"\n')
+            (tmp_path / name).chmod(0o755)
+        return f"{tmp_path}:{os.environ['PATH']}"
+
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("android-battery-oneplus7.txt", None),
+        ("android-battery-xiaomi.txt", None),
+        ("android-battery-samsung.txt", "on_charger"),
+    ],
+)
+def test_a_recorded_battery_is_read_as_what_it_is(shell, phone_path, name: str, fault: str | None):
+    dump = recorded(name)
+    done = shell("battery", PATH=phone_path(dumpsys=dump.replace("\n", "\r\n")))
+    faked = shell("battery", PATH=phone_path(dumpsys=f"  (UPDATES STOPPED -- use 'reset' to restart)\n{dump}"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert feeding_fault(parse_pairs(done.stdout)) == fault
+    assert feeding_fault(parse_pairs(faked.stdout)) == "battery_faked"
+
+
+def test_a_recorded_log_gives_its_kills_and_nothing_else(shell, phone_path):
+    stamped = "".join(
+        f"1761301450.{number}00   710   710 I {line.partition(' I ')[2]}\n"
+        for number, line in enumerate(recorded("android-lmkd.txt").splitlines(), 1)
+    )
+    done = shell(
+        "killed", PATH=phone_path(logcat=stamped, dmesg="[ 12.5] Out of memory: Killed process 77 (x) total-vm:1kB\n")
+    )
+
+    said = parse_pairs(done.stdout)
+    assert done.returncode == 0
+    assert [(kill.pid, kill.by.partition(" ")[0]) for kill in read_kills(said)] == [
+        (18624, "Android's"), (17933, "Android's"), (77, "the"),
+    ]  # fmt: skip
+    assert [value for key, value in said if key == "log_read"] == ["logcat", "dmesg"]
+    assert not [value for key, value in said if "WifiHAL" in value]
+
+
+def test_a_load_ends_by_itself(shell):
+    done = shell("load", "interval_s=1")
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_without_perfetto_there_is_no_trace(shell):
+    done = shell("trace", "interval_s=1")
+
+    assert parse_pairs(done.stdout) == [("refused", "this phone has no `perfetto`")]

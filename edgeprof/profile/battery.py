@@ -57,8 +57,7 @@ def covers_words(trace: PowerTrace) -> str | None:
 
 
 def _by_gauge(board: Board, cell: LiveCell, supply: Supply, say: Callable[[str], None]) -> PowerTrace | str:
-    say(f"what {supply.name} means: every core idle, then busy, {2 * _STEP_S} s")
-    gauge = _explained(board, supply)
+    gauge = _explained(board, supply, say)
     if isinstance(gauge, str):
         return gauge
     run_s = max(RUN_S, _ENOUGH * FEWEST_GAUGE_UPDATES * gauge.update_s)
@@ -87,7 +86,18 @@ def _feeding(board: Board) -> str | None:
         return "battery_status_unknown"
 
 
-def _explained(board: Board, supply: Supply) -> Gauge | str:
+def _explained(board: Board, supply: Supply, say: Callable[[str], None]) -> Gauge | str:
+    """Return what the gauge's numbers mean; a phone is asked once while it is connected."""
+    if supply.index in board.gauges:
+        return board.gauges[supply.index]
+    say(f"what {supply.name} means: every core idle, then busy, {2 * _STEP_S} s")
+    found = _calibrated(board, supply)
+    if isinstance(found, Gauge):
+        board.gauges[supply.index] = found
+    return found
+
+
+def _calibrated(board: Board, supply: Supply) -> Gauge | str:
     sampler = _sampler(board, supply)
     if sampler is None:
         return "sampler_failed"

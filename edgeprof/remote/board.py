@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, TransportError
@@ -32,6 +32,9 @@ from edgeprof.transport import Transport, connect
 from edgeprof.transport.adb import HOME as PHONE_HOME
 from edgeprof.transport.files import pull_bytes, push, push_bytes, run
 
+if TYPE_CHECKING:
+    from edgeprof.power.battery import Gauge
+
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
 _REMOVE_S = 30.0
@@ -44,6 +47,7 @@ class Board:
         device: Which board.
         prepared: What is on it.
         agent: Its agent, running.
+        gauges: What a step of load showed of a phone's battery, by the rail's place; filled as cells are measured.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Board:
         self._transport = transport
         self._stop = stop or threading.Event()
         self.agent = self._start_agent()
+        self.gauges: dict[int, Gauge] = {}
 
     def __enter__(self) -> "Board":
         return self

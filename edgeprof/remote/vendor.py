@@ -32,16 +32,25 @@ _BYTES_PER_MB = 1_000_000
 # The program writes the size with the seven digits of a 32-bit float.
 _SIZE_RATIO = 1e-6
 
-# $1 our folder, $2 the result file, $3 the longest in seconds, then the command. The lock is the agent's, held as
-# standard input: mksh gives no other descriptor to programs. A process's number is written before it is the program.
+# $1 our folder, $2 the result file, $3 the longest in seconds, then the command. The lock is the agent's, held as the
+# program's standard input: mksh gives no other descriptor to programs. A process's number is written before it is the
+# program. Our own standard input ends when the host is gone, and then the program is ended: closing a channel does not.
 _RUN = r"""
 lock=$1/lock; result=$2; limit=$3; shift 3
+exec 3<&0
 true >> "$lock" 2>/dev/null && exec < "$lock" || exit 73
 if command -v flock > /dev/null 2>&1; then flock -n 0 || exit 75; fi
 rm -f "$result" "$result.pid"
 set -- sh -c 'echo $$ > "$0.pid"; exec "$@"' "$result" "$@"
 if command -v timeout > /dev/null 2>&1; then set -- timeout "$limit" "$@"; fi
-exec "$@"
+"$@" <&0 &
+program=$!
+( while read -r _ <&3; do :; done; read -r pid < "$result.pid"; kill -9 "$pid" "$program" ) 2>/dev/null &
+watch=$!
+wait "$program"
+status=$?
+kill "$watch" 2>/dev/null
+exit "$status"
 """
 
 
@@ -120,7 +129,7 @@ class VendorBoard:
         limit = f"{wanted.timeout_s:.0f}"
         command = ("sh", "-c", _RUN, "sh", self.found.home, result, limit, *self._command(wanted, result))
         try:
-            done = run(self._transport, command, wanted.timeout_s + _SLACK_S)
+            done = run(self._transport, command, wanted.timeout_s + _SLACK_S, stdin=None)
         except TimeoutError as exc:
             raise self._too_long(wanted) from exc
         self._check(done, wanted, result)

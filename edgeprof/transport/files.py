@@ -102,8 +102,10 @@ class Pushed:
     skipped: bool = False
 
 
-def run(transport: Transport, argv: Sequence[str], timeout_s: float, stdin: bytes = b"") -> Completed:
+def run(transport: Transport, argv: Sequence[str], timeout_s: float, stdin: bytes | None = b"") -> Completed:
     """Run a command to its end.
+
+    Its standard input is `stdin`; with `None` it stays open, and its end tells the command that nobody waits any more.
 
     Raises:
         TimeoutError: It takes longer than `timeout_s`.
@@ -192,8 +194,11 @@ def _push(transport: Transport, file: BinaryIO, dest: str, sent: Sent | None, sh
 
 
 @contextmanager
-def _feeding(channel: Channel, stdin: bytes) -> Iterator[None]:
+def _feeding(channel: Channel, stdin: bytes | None) -> Iterator[None]:
     """Write a command's input beside reading its output: else both sides of `cat` wait for ever."""
+    if stdin is None:
+        yield
+        return
 
     def feed() -> None:
         # It may end without reading; and a link that is lost is found by who reads.

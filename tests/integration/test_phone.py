@@ -173,6 +173,31 @@ def test_a_vendor_s_result_that_is_not_whole_is_no_result(phone, model, tmp_path
                 board.launch(wanted if mood == "hangs" else replace(wanted, timeout_s=20.0), 0)
 
 
+def test_after_ctrl_c_a_vendor_s_program_ends_on_the_phone_too(added, cli, model, tmp_path):
+    pytest.importorskip("google.protobuf")
+    program = vendor_benchmark.program(tmp_path, "hangs")
+    asked = ("--runtime", "tflite-runtime", "--benchmark-model", program)
+    process = cli.start("profile", model, "-d", "phone", *asked, "--launches", "2")
+    child = _running(tmp_path / "data" / "vendor" / "benchmark_model.result.pid")
+
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    child.wait(20)
+    assert cli("run", "list", "--json").json()["items"][0]["status"] == "interrupted"
+
+
+def _running(path: Path) -> psutil.Process:
+    """Return the process whose number a file has by now."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if path.is_file() and path.read_text().strip():
+            return psutil.Process(int(path.read_text()))
+        time.sleep(0.2)
+    raise AssertionError("the program did not start")
+
+
 def test_what_a_vendor_s_program_cannot_give_is_refused_before_anything_runs(by_vendor):
     done = by_vendor("whole", "--rate", "10")
 

@@ -13,6 +13,7 @@ from edgeprof.errors import LinkLost, TransportError, UsageError
 from edgeprof.transport import connect, offered_key
 from edgeprof.transport.files import push_bytes, run
 from edgeprof.transport.serial import SerialTransport
+from edgeprof.transport.seriallink import protocol
 from edgeprof.transport.seriallogin import PASSWORD_VARIABLE
 from edgeprof.transport.serialpump import Deadlines
 from tests.contract.transport.uart import SHELL, Console, getty
@@ -292,6 +293,37 @@ def test_a_host_that_dies_leaves_the_console_to_the_next_one(at, way):
         assert works(again)
 
     assert console.started == 1
+
+
+def test_a_link_left_behind_is_told_to_end_once_for_the_shell_after_it_takes_frames_for_keys(at, way, uart):
+    at(SHELL)
+    left = way()
+    session = left._pump.link.session
+    abandon(left)
+    heard = bytearray()
+
+    def listen(data: bytes) -> bytes:
+        heard.extend(data)
+        return data
+
+    uart.faults = (listen, None)
+    with closing(way(query="fastest=115200&wait=90")) as again:
+        assert works(again)
+
+    frames = [found for piece in bytes(heard).split(b"\0") if piece and (found := protocol.opened(piece))]
+    assert [found[0] for found in frames if found[1] == session] == [protocol.QUIT]
+
+
+def test_a_far_end_that_was_killed_while_nobody_listened_leaves_the_console_to_the_next_host(at, way):
+    """What keeps frames from the shell there answers every frame, and waits as long as any comes."""
+    at(SHELL)
+    left = way()
+    child = int(run(left, ("sh", "-c", "echo $PPID"), 10).stdout)
+    abandon(left)
+    os.kill(child, signal.SIGKILL)
+
+    with closing(way(query="fastest=115200&wait=30")) as again:
+        assert works(again)
 
 
 def abandon(transport: SerialTransport) -> None:

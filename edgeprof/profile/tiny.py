@@ -28,7 +28,7 @@ from edgeprof.profile.tinychecks import WINDOW_S, WINDOWS, check_request, coarse
 from edgeprof.records import TINY_DEVICE, RunResult, RunWindow
 from edgeprof.remote import Stopped
 from edgeprof.tiny import TinyDevice, Window, as_sent, form_of, parse_tiny, sent_bytes
-from edgeprof.units import NS_PER_S, NS_PER_US, seconds_to_ns
+from edgeprof.units import NS_PER_S, NS_PER_US, ns_to_seconds, seconds_to_ns
 from edgeprof.warnings_ import warning
 
 _MARGIN_RATIO = 1.05
@@ -245,8 +245,8 @@ class TinySession:
         return min(_MOST_RUNS, math.ceil(_MARGIN_RATIO * seconds_to_ns(WINDOW_S) / each_ns))
 
     def _window(self, runs: int) -> Window:
-        plan = self._cell.plan
-        return self._infer(runs, plan.warmup_runs, WINDOW_S)
+        before = [ns_to_seconds(window.elapsed_ns) for window in self._cell.windows]
+        return self._infer(runs, self._cell.plan.warmup_runs, max(before, default=WINDOW_S))
 
     def _keep(self, index: int, window: Window) -> None:
         resolution_ns = NS_PER_US * math.gcd(*self._laps_us)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from edgeprof.report.document import schema
+from edgeprof.store import open_store
+from tests.contract.transport.relay import Relay
 from tests.diagonal import write_diagonal
 
 QUICK = ("--launches", "3", "--runs", "2000")
@@ -106,25 +108,50 @@ def test_a_port_that_is_not_there_is_named_and_a_device_without_commands_needs_n
     assert "--threads: MLPerf Tiny's protocol knows nothing of it" in threads.err
 
 
-def test_a_device_that_goes_away_ends_the_run_and_keeps_its_windows(cli, model):
-    process = None
-    with served(cli, model, "--port", "tcp:0") as place:
-        cli("device", "add", "mcu", f"tiny+socket://{place}?wait=2")
-        process = cli.start(
-            "profile", model, "-d", "mcu", "--launches", "400", "--runs", "2000", "--reconnect", "1", "--json"
-        )
-        end = time.monotonic() + 60
-        while not _windows(cli) and time.monotonic() < end:
-            time.sleep(0.3)
-    _, err = process.communicate(timeout=60)
+@pytest.fixture
+def relay():
+    """A relay to a port that is told later."""
+    relay = Relay(0)
+    yield relay
+    relay.close()
 
+
+def test_a_line_that_is_cut_is_made_again_and_a_device_that_goes_away_keeps_its_windows(cli, model, relay):
+    with served(cli, model, "--port", "tcp:0") as place:
+        relay.target = int(place.rpartition(":")[2])
+        cli("device", "add", "mcu", f"tiny+socket://127.0.0.1:{relay.port}?wait=5")
+        options = ("--launches", "1000", "--runs", "500", "--reconnect", "2")
+        process = cli.start("profile", model, "-d", "mcu", *options)
+        before = await_windows(cli, 1)
+        relay.cut()
+        after = await_windows(cli, before + 1)
+    relay.cut()
+    _, err = process.communicate(timeout=90)
+
+    assert after > before
     assert process.returncode == 1, err
     assert "Traceback" not in err
+    assert "the line to" in err
     assert "did not come back" in err
-    assert _windows(cli) >= 1
+    run = stored(cli)
+    assert len(run.windows) >= after
+    assert run.status == "interrupted"
+    assert "link_lost" in {found.code for found in run.warnings}
 
 
-def _windows(cli) -> int:
-    listed = cli("run", "list", "--json")
-    ids = [item["run_id"] for item in listed.json()["items"]]
-    return len(cli("run", "show", ids[0], "--json").json()["items"][0]["windows"]) if ids else 0
+def await_windows(cli, count: int) -> int:
+    """Wait until a run has so many windows in the store; return how many it has then."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        run = stored(cli)
+        if run and len(run.windows) >= count:
+            return len(run.windows)
+        time.sleep(0.1)
+    raise AssertionError("no such many windows came")
+
+
+def stored(cli):
+    """Return the only run of the store, or `None` so far."""
+    with open_store(cli.env["EDGEPROF_STORE"]) as store:
+        rows = store.list_runs()
+        return store.load_run(rows[0].run_id) if rows else None

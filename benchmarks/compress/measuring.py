@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.compress.ledger import ACCURACY, INSTRUCTIONS, LATENCY, Ledger, cell_key, group_key
-from benchmarks.compress.subjects import BASE, FLOAT, Subject
+from benchmarks.compress.subjects import BASE, FLOAT, URGENT, Subject
 from edgeprof import units
 from edgeprof.accuracy import EvalSet
 from edgeprof.cli.terminal import Terminal
@@ -109,7 +109,8 @@ def measure_accuracies(bench: Bench, subject: Subject) -> None:
     """Make every artifact of a subject and run its evaluation sets on it; what is finished is not done again."""
     recipes = find_recipes(subject.recipes)
     texts = dict(zip((recipe.name for recipe in recipes), subject.recipes, strict=True))
-    left = [recipe for recipe in recipes if not bench.ledger.is_done(ACCURACY, cell_key(subject, recipe))]
+    ordered = sorted(recipes, key=lambda recipe: recipe.name not in URGENT)
+    left = [recipe for recipe in ordered if not bench.ledger.is_done(ACCURACY, cell_key(subject, recipe))]
     if not left:
         return
     request = CompressRequest(

@@ -6,6 +6,7 @@ none, and the next run goes on. `--again` measures latencies anew, on a quieter 
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             status = 130
             terminal.host("interrupted; the same command goes on", None)
+        finally:
+            shutil.rmtree(bench.board, ignore_errors=True)
         _write(bench, place, options)
     return status
 

@@ -1,5 +1,6 @@
 """What is done with each subject, by the product's own parts: artifacts and accuracy first, then turns on a device."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,12 @@ class Bench:
 
     def device(self) -> Device:
         """Return this machine, with a folder that nobody else holds."""
-        return replace(LOCAL, home=str(self.folder / "board"))
+        return replace(LOCAL, home=str(self.board))
+
+    @property
+    def board(self) -> Path:
+        """Return the folder of this process's board: several subjects may be measured at once."""
+        return self.folder / f"board-{os.getpid()}"
 
     def add(self, kind: str, key: str, outcome: Outcome, artifact: Path | None = None) -> None:
         """Keep what a profile gave."""
@@ -124,7 +130,7 @@ def measure_accuracies(bench: Bench, subject: Subject) -> None:
     try:
         bench.pace.over(f"{subject.name}, accuracy", [(recipe.name, cell(recipe)) for recipe in left])
     finally:
-        shutil.rmtree(bench.folder / "board" / "inputs", ignore_errors=True)
+        shutil.rmtree(bench.board / "inputs", ignore_errors=True)
 
 
 def artifacts(bench: Bench, subject: Subject) -> dict[str, Artifact]:

@@ -83,7 +83,11 @@ def _subject(name: str, place: Place, *, make: bool = False) -> Subject | Absenc
 
 def _write(bench: Bench, place: Place, options: argparse.Namespace) -> None:
     """Write the page of every subject, whichever were measured now."""
-    note = f"A trial with {options.rows} images: its figures mean nothing." if options.rows else None
+    note = (
+        f"A trial: the two models for Fashion-MNIST saw at most {options.rows:,} of its 60,000 training images."
+        if options.rows
+        else None
+    )
     found = [_subject(name, place) for name in NAMES]
     write_page(options.page, bench, found, note)
     print(options.page)
@@ -103,7 +107,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench" / "compress")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "compression-figures.md")
     parser.add_argument("--table", type=Path, default=ROOT / "docs" / "compression.md")
-    parser.add_argument("--rows", type=int, help="a trial: so many images of each part")
+    parser.add_argument(
+        "--rows", type=int, help="a trial: the two models for Fashion-MNIST get so many images of each part"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of training the two models")
     parser.add_argument("--launches", type=int, default=16, help="of each latency")
     options = parser.parse_args(arguments)

@@ -104,7 +104,7 @@ def prepare(name: str, place: Place) -> None:
     if name in _MLPERF:
         _make_sets(_test_data(), place.folder / "data-mlperf")
         return
-    make_data(place.fashion, place.rows)
+    make_data(place.fashion if name in BUILDERS else place.folder / "data", place.rows if name in BUILDERS else None)
     train = place.fashion / "train.npz"
     if name in BUILDERS:
         path = model_path(name, train, place.folder / "models", place.epochs)
@@ -120,7 +120,8 @@ def subject(name: str, place: Place) -> Subject:
     """
     if name in _MLPERF:
         return _mlperf_tiny(name, place)
-    if not (place.fashion / "test.npz").is_file():
+    data = place.fashion if name in BUILDERS else place.folder / "data"
+    if not (data / "test.npz").is_file():
         raise Absent("not reached yet")
     return _fashion(name, place) if name in BUILDERS else _example(place)
 
@@ -141,7 +142,7 @@ def _fashion(name: str, place: Place) -> Subject:
     return Subject(
         name,
         f"{name.removeprefix('fashion_')}-like, on Fashion-MNIST",
-        "Fashion-MNIST, the 10,000 test images; tuned on 54,000 of the others, 6,000 choose",
+        _roles(data / "train.npz", data / "test.npz"),
         model,
         data / "calibration.npz",
         data / "test.npz",
@@ -151,8 +152,16 @@ def _fashion(name: str, place: Place) -> Subject:
     )
 
 
+def _roles(train: Path, test: Path) -> str:
+    """Return which images are what, as the files say."""
+    with np.load(train) as found:
+        tuned, choose = len(found["y"]), len(found["y_validation"])
+    with np.load(test) as found:
+        return f"Fashion-MNIST, {len(found['y']):,} test images; trained and tuned on {tuned:,} others, {choose:,} more choose"
+
+
 def _example(place: Place) -> Subject:
-    data = place.fashion
+    data = place.folder / "data"  # all of it, also in a trial
     return Subject(
         "fashion_cnn",
         "The example, `examples/fashion_mnist`",

@@ -10,7 +10,7 @@ from edgeprof.analysis.flatbuffer import ModelFile
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.conversions import Conversion
 from edgeprof.compress.quantizing import quantise_mixed
-from edgeprof.compress.ranges import clipped, named, op_outputs, quantise
+from edgeprof.compress.ranges import PLAIN, Naming, clipped, named, op_outputs, quantise
 from edgeprof.compress.recipes import Recipe
 from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
@@ -24,7 +24,7 @@ _UNSUPPORTED = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op"
 
 
 def convert(
-    saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None, integer_io: bool, suffixed: bool = False
+    saved: Path, recipe: Recipe, *, calibration: dict[str, Array] | None, integer_io: bool, naming: Naming = PLAIN
 ) -> bytes:
     """Return the `.tflite` that `recipe` makes of a SavedModel.
 
@@ -33,13 +33,13 @@ def convert(
         recipe: What to make.
         calibration: For recipes that need it, samples `(n, *shape without batch)` by the input's name.
         integer_io: Inputs and outputs become int8, for recipes that can.
-        suffixed: The model is Keras 3's; see `ranges.named`.
+        naming: How the converter calls the layers.
 
     Raises:
         ModelError: The converter cannot; names the ops where it does.
     """
     with understood(recipe):
-        return _convert(saved, recipe.conversion, calibration, integer_io=integer_io, suffixed=suffixed)
+        return _convert(saved, recipe.conversion, calibration, integer_io=integer_io, naming=naming)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def understood(recipe: Recipe) -> Iterator[None]:
 
 
 def _convert(
-    saved: Path, asked: Conversion, calibration: dict[str, Array] | None, *, integer_io: bool, suffixed: bool
+    saved: Path, asked: Conversion, calibration: dict[str, Array] | None, *, integer_io: bool, naming: Naming
 ) -> bytes:
     if asked.type == "mixed":
         return quantise_mixed(bytes(_converter(saved, Conversion()).convert()), asked, calibration)
@@ -66,7 +66,7 @@ def _convert(
     if asked.calibrated and calibration is not None:
         converter.representative_dataset = lambda: _samples(calibration)
     if calibration is not None and (asked.leave_float or asked.percentile < 100):
-        return _by_halves(converter, asked, calibration, integer_io=integer_io, suffixed=suffixed)
+        return _by_halves(converter, asked, calibration, integer_io=integer_io, naming=naming)
     if asked.integer_io and integer_io:
         import tensorflow as tf
 
@@ -88,13 +88,13 @@ def _by_halves(
     calibration: dict[str, Array],
     *,
     integer_io: bool,
-    suffixed: bool,
+    naming: Naming,
 ) -> bytes:
     converter._experimental_calibrate_only = True
     calibrated = bytes(converter.convert())
     if asked.percentile < 100:
         calibrated = clipped(calibrated, asked.percentile, calibration)
-    leave = named(op_outputs(calibrated), asked.leave_float, suffixed=suffixed)
+    leave = named(op_outputs(calibrated), asked.leave_float, naming)
     return quantise(calibrated, asked, integer_io=integer_io, leave=leave)
 
 

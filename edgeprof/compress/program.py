@@ -12,6 +12,7 @@ import numpy as np
 
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.inspection import KERAS, SAVED_MODEL, Source, find_source, refuse_own_code
+from edgeprof.compress.ranges import Naming
 from edgeprof.errors import ModelError
 from edgeprof.records import TensorSpec
 
@@ -76,6 +77,16 @@ def run_program(program: Program, arrays: Sequence[Array]) -> list[Array]:
 def same_inputs(program: Program, model: Any) -> Program:  # noqa: ANN401
     """Return a tf_keras model that was made of a program as a program with the same inputs."""
     return Program(program.inputs, _keras_call(model), batched=True, frozen=False, owner=model)
+
+
+def naming_of(program: Program) -> Naming:
+    """Return how the converter calls the layers of a program: none of a SavedModel."""
+    outputs = getattr(program.owner, "outputs", None) or ()
+    if isinstance(getattr(program.owner, "output", None), dict):
+        return Naming(program.frozen)  # in what order they come is not said
+    history = [getattr(tensor, "_keras_history", None) for tensor in outputs]
+    layers = [getattr(one, "operation", None) or getattr(one, "layer", None) for one in history]
+    return Naming(program.frozen, tuple(str(getattr(layer, "name", "")) for layer in layers))
 
 
 def save_program(program: Program, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,29 +75,53 @@ def op_outputs(model: bytes) -> list[str]:
     return [graph.Tensors(op.Outputs(0)).Name().decode() for op in ops if op.OutputsLength()]
 
 
-def named(outputs: Sequence[str], layers: Sequence[str], *, suffixed: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a converted model calls the layers of a Keras model.
+
+    Attributes:
+        suffixed: The model is Keras 3's, which calls the scope of a layer `dense` `dense_1`, of `dense_1` `dense_1_2`.
+        heads: The layers that give the model's outputs, in order: the converter calls those by number.
+    """
+
+    suffixed: bool = False
+    heads: tuple[str, ...] = ()
+
+    def output_of(self, layer: str, outputs: Sequence[str]) -> list[str]:
+        """Return the converter's names of the model's outputs that a layer gives."""
+        order = sorted(f"output_{i}" for i in range(len(self.heads)))
+        places = [order.index(f"output_{i}") for i, head in enumerate(self.heads) if head == layer]
+        words = [f"{word}PartitionedCall:{place}" for place in places for word in ("", "Stateful")]
+        return [word for word in words if word in outputs]
+
+
+PLAIN = Naming()
+
+
+def named(outputs: Sequence[str], layers: Sequence[str], naming: Naming) -> list[str]:
     """Return the outputs of the layers so named; an output's whole name is taken too.
 
     Args:
         outputs: See `op_outputs`.
         layers: As the Keras model calls them.
-        suffixed: The model is Keras 3's, which calls the scope of a layer `dense` `dense_1`, of `dense_1` `dense_1_2`.
+        naming: What the converter makes of their names.
 
     Raises:
         ModelError: A name is no layer's; lists some that are.
     """
     found: list[str] = []
     for layer in layers:
-        patterns = [rf"{re.escape(layer)}_\d+"] * suffixed + [re.escape(layer)]
+        patterns = [rf"{re.escape(layer)}_\d+"] * naming.suffixed + [re.escape(layer)]
         words = [re.compile(rf"(^|[/;]){pattern}($|[/;:])") for pattern in patterns]
         hits = [[output for output in outputs if word.search(output)] for word in words]
         mine = [layer] if layer in outputs else next((hit for hit in hits if hit), [])
+        mine += naming.output_of(layer, outputs)
         if not mine:
             parts = sorted({part for output in outputs for part in re.split("[/;:]", output)[1:2]})
-            shown = [re.sub(r"_\d+$", "", part) if suffixed else part for part in parts]
+            shown = [re.sub(r"_\d+$", "", part) if naming.suffixed else part for part in parts]
             raise ModelError(
                 f"`leave_float` names `{layer}`, and no layer of the converted model is called so",
-                f"known: {', '.join(shown[:20])}",
+                f"known: {', '.join(dict.fromkeys((*shown[:20], *naming.heads)))}",
             )
         found += mine
     return list(dict.fromkeys(found))

@@ -17,7 +17,7 @@ from edgeprof.compress.error_report import RESULT, ErrorReport, OpError, Trial, 
 from edgeprof.compress.golden import run_tflite
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.leaving import Finding, search
-from edgeprof.compress.program import Program, load_program, run_program, save_program
+from edgeprof.compress.program import Program, load_program, naming_of, run_program, save_program
 from edgeprof.compress.ranges import clipped, named, op_outputs, quantise
 from edgeprof.compress.recipes import Recipe, parse_recipe
 from edgeprof.compress.sampling import Sampling
@@ -48,7 +48,7 @@ class _Bench:
 
     def outputs_of(self, outputs: Sequence[str], leave: tuple[str, ...]) -> list[str]:
         """Return the outputs of the layers that the recipe leaves in float, and of others."""
-        return named(outputs, (*self.recipe.conversion.leave_float, *leave), suffixed=self.program.frozen)
+        return named(outputs, (*self.recipe.conversion.leave_float, *leave), naming_of(self.program))
 
 
 def run(job: Job, say: Say) -> None:
@@ -96,8 +96,8 @@ def _report(bench: _Bench, rows: Sequence[OpError], found: Finding, say: Say) ->
         name, conversion = f"{bench.recipe.name}-part", replace(bench.recipe.conversion, leave_float=leave)
         with_float = replace(bench.recipe, name=name, conversion=conversion)
         say(Line("progress", f"converting with {', '.join(f'`{name}`' for name in leave)} in float"))
-        integers, suffixed = bench.job.io == "int8", bench.program.frozen
-        made = convert(bench.saved, with_float, calibration=bench.samples, integer_io=integers, suffixed=suffixed)
+        integers, naming = bench.job.io == "int8", naming_of(bench.program)
+        made = convert(bench.saved, with_float, calibration=bench.samples, integer_io=integers, naming=naming)
         after = _held(bench, found.chosen.leave_float, made)
         said = {k: v for k, v in conversion.fields().items() if k in _SAID or v != _DEFAULT[k]}
         suggestion = {**with_float.fields(), "conversion": said}
@@ -162,7 +162,7 @@ def _layers(program: Program, outputs: Sequence[str]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in _names(getattr(program.owner, "layers", [])):
         try:
-            mine = named(outputs, [name], suffixed=program.frozen)
+            mine = named(outputs, [name], naming_of(program))
         except ModelError:
             continue  # it is no operator of its own, such as an input
         for output in mine:

@@ -21,7 +21,7 @@ from edgeprof.compress.converting import by_name, convert
 from edgeprof.compress.doubts import Warnings, doubts, parity, zero_ranges
 from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
 from edgeprof.compress.jobs import Job, Line
-from edgeprof.compress.program import Program, load_program, run_program, same_inputs, save_program
+from edgeprof.compress.program import Program, load_program, naming_of, run_program, same_inputs, save_program
 from edgeprof.compress.recipes import Recipe, parse_recipe
 from edgeprof.compress.sampling import Sampling
 from edgeprof.compress.speaking import Say, serve
@@ -168,7 +168,7 @@ def _make(making: _Making, recipe: Recipe, stages: Sequence[str], telling: _Tell
         save_program(program, saved)
     telling.converting(job)
     samples = by_name(program.inputs, making.calibration) if making.calibration else None
-    content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8", suffixed=program.frozen)
+    content = convert(saved, recipe, calibration=samples, integer_io=job.io == "int8", naming=naming_of(program))
     folder = Path(job.folder) / recipe.name
     folder.mkdir()
     (folder / "model.tflite").write_bytes(content)

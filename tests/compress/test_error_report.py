@@ -74,7 +74,7 @@ def test_a_tensor_too_narrow_for_its_range_is_repaired_with_what_reads_it(step_m
     narrowest = min((row for row in item["layers"] if row["spread_steps"] is not None), key=lambda r: r["spread_steps"])
     assert narrowest["layer"] == "dense_1"
     assert item["verdict"] == "repaired"
-    assert item["after"]["leave_float"] == ["PartitionedCall:0", "dense_1"]
+    assert item["after"]["leave_float"] == ["dense_1", "softmax"]
     assert item["suggestion"]["conversion"] == {"type": "int8", "leave_float": item["after"]["leave_float"]}
 
 

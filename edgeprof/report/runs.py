@@ -91,7 +91,7 @@ def _facts(run: RunResult) -> Table:
         ),
         (
             "runtime",
-            f"{runtime.name} {runtime.version}, delegate {runtime.delegate}" if runtime else "not reached",
+            f"{runtime.name} {runtime.version}, delegate {runtime.delegate}" if runtime else _no_runtime(run),
         ),
         ("accelerator", run.plan.accelerator),
         ("threads, cores", f"{run.plan.threads}, {run.plan.cpus}"),
@@ -110,6 +110,10 @@ def _facts(run: RunResult) -> Table:
     for name, value in rows:
         found.add_row(plain(name), plain(_fact(name, value)))
     return found
+
+
+def _no_runtime(run: RunResult) -> str:
+    return "in the firmware, which does not name it" if run.windows else "not reached"
 
 
 def _measured_by(run: RunResult) -> str:

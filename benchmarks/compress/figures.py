@@ -100,7 +100,7 @@ class Answer:
 
     Attributes:
         question: As it is asked.
-        verdict: `yes`, `no` or `not measured`.
+        verdict: `yes`, `no`, `not so far` while recipes are left, or `not measured`.
         best: The recipe that answers it; of a `no`, the nearest.
         figure: Of that recipe, by the far end of its interval where it has one: a ratio to the base.
     """
@@ -187,7 +187,8 @@ def _answer(question: str, found: Sequence[Row], figure: Callable[[Row], float |
         return Answer(question, "not measured", None, None)
     bearing = [pair for pair in known if pair[1].bears] or known
     value, row = min(bearing, key=lambda pair: pair[0])
-    return Answer(question, "yes" if row.bears and value <= wanted else "no", row, value)
+    met = row.bears and value <= wanted
+    return Answer(question, "yes" if met else "no" if len(known) == len(found) else "not so far", row, value)
 
 
 def _far(timed: Timed | None) -> float | None:

@@ -114,6 +114,14 @@ def test_a_smaller_file_that_loses_too_much_is_no_answer():
     assert (size.verdict, size.best.recipe.name, size.figure) == ("yes", "c16-int8", 0.65)
 
 
+def test_there_is_no_no_before_every_recipe_is_measured():
+    rows = [row("int8", 0.0), row("channels30-int8", 0.0, 0.9), row("channels50-int8", 0.0)]
+
+    speed = answers(rows)[1]
+
+    assert (speed.verdict, speed.best.recipe.name) == ("not so far", "channels30-int8")
+
+
 def test_without_latencies_speed_is_not_measured():
     speed = answers([row("int8", 0.0), row("channels50-int8", 0.0)])[1]
 

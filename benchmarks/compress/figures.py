@@ -187,8 +187,9 @@ def _answer(question: str, found: Sequence[Row], figure: Callable[[Row], float |
         return Answer(question, "not measured", None, None)
     bearing = [pair for pair in known if pair[1].bears] or known
     value, row = min(bearing, key=lambda pair: pair[0])
-    met = row.bears and value <= wanted
-    return Answer(question, "yes" if met else "no" if len(known) == len(found) else "not so far", row, value)
+    left = [row for row in found if not (row.entry and row.entry.failure)]
+    verdict = "yes" if row.bears and value <= wanted else "not so far" if len(known) < len(left) else "no"
+    return Answer(question, verdict, row, value)
 
 
 def _far(timed: Timed | None) -> float | None:

@@ -167,7 +167,7 @@ class Console:
         with Path(self._uart.board).open("r+b", buffering=0) as terminal:
             return subprocess.Popen(
                 [SETSID, "--ctty", "--wait", *self._argv], stdin=terminal, stdout=terminal, stderr=terminal,
-                env=self._env, start_new_session=True,
+                env=self._env, cwd=self._env["HOME"], start_new_session=True,
             )  # fmt: skip
 
     def _respawn(self) -> None:

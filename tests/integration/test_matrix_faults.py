@@ -171,7 +171,7 @@ def test_what_is_complete_when_the_host_is_killed_is_not_measured_again(cli, sam
 
 @some("launches", "accuracy", of=("push", "golden check", "launches", "storing", "accuracy"))
 def test_an_agent_that_is_killed_is_started_again_and_the_matrix_completed(stage, cli, far, bare_board):
-    halted = Halted(cli, STAGES[stage], *MATRIX, "-d", "far")
+    halted = Halted(cli, STAGES[stage], *MATRIX, "-d", "far", "--reconnect", "90")
     for pid in agents_of(cli, str(bare_board.home)):
         os.kill(int(pid), 9)
 

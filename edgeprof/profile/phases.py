@@ -8,7 +8,9 @@ from edgeprof.errors import DeviceError, TransportError
 from edgeprof.power import FEWEST_UPDATES
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.launch import child_request
+from edgeprof.records import RunPlan
 from edgeprof.remote import Board
+from edgeprof.units import ns_to_seconds
 
 _IDLE_S = 5.0
 RUN_S = 10.0
@@ -17,6 +19,8 @@ _ENOUGH = 1.3
 # After a change of load the governor and the supply settle; those readings belong to neither side.
 _SETTLE_S = 0.5
 _WARM_UP_S = 1.0
+# So little of the time need not be filled.
+_LEFT_S = 0.1
 # The latencies of these runs are not looked at: a few are kept.
 _MOST_SAMPLES = 64
 
@@ -50,24 +54,32 @@ def live_child(board: Board, cell: LiveCell) -> Iterator[int]:
 
 def run_phases(board: Board, cell: LiveCell, child: int, hz: float, run_s: float = RUN_S) -> Phases:
     """Wait, run for `run_s` and wait; the waits are long enough for what shows `hz` values a second."""
-    plan = cell.cell.plan
-    idle_s = idle_seconds(hz)
+    plan, idle_s = cell.cell.plan, idle_seconds(hz)
     before = _idle(board, idle_s)
-    limit_s = plan.timeout_s + run_s - RUN_S
-    run = board.agent.invoke_for(child, run_s, 1, limit_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
-    after = _idle(board, idle_s)
-    start_ns = run.started_monotonic_ns
-    return Phases(before, (start_ns, start_ns + run.wall_time_ns), after, run.count)
+    run_ns, runs = _run(board, plan, child, run_s)
+    return Phases(before, run_ns, _idle(board, idle_s), runs)
 
 
 def run_only(board: Board, cell: LiveCell, child: int, hz: float) -> Phases:  # noqa: ARG001 - waits need the rate
     """Run, without waits that would tell what is above idle: they are empty."""
     plan = cell.cell.plan
     board.pause(_SETTLE_S)
-    run = board.agent.invoke_for(child, RUN_S, 1, plan.timeout_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+    run_ns, runs = _run(board, plan, child, RUN_S)
     board.pause(_SETTLE_S)
-    start_ns, end_ns = run.started_monotonic_ns, run.started_monotonic_ns + run.wall_time_ns
-    return Phases((start_ns, start_ns), (start_ns, end_ns), (end_ns, end_ns), run.count)
+    start_ns, end_ns = run_ns
+    return Phases((start_ns, start_ns), run_ns, (end_ns, end_ns), runs)
+
+
+def _run(board: Board, plan: RunPlan, child: int, run_s: float) -> tuple[tuple[int, int], int]:
+    """Run for so long; return from when to when, and how often. Two million runs end a request."""
+    limit_s = plan.timeout_s + run_s - RUN_S
+    start_ns, end_ns, runs, left_s = 0, 0, 0, run_s
+    while left_s > _LEFT_S:
+        run = board.agent.invoke_for(child, left_s, 1, limit_s, plan.rate_hz, most_samples=_MOST_SAMPLES)
+        start_ns = start_ns or run.started_monotonic_ns
+        end_ns, runs = run.started_monotonic_ns + run.wall_time_ns, runs + run.count
+        left_s = 0.0 if plan.rate_hz else run_s - ns_to_seconds(end_ns - start_ns)  # a rate asks for so many runs
+    return (start_ns, end_ns), runs
 
 
 def idle_seconds(hz: float) -> float:

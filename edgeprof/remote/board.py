@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -250,13 +251,11 @@ def way(device: Device, say: Say, stop: threading.Event | None = None) -> Transp
 def completed(device: Device, options: SetupOptions) -> SetupOptions:
     """Return the options with what the device says where they leave it open."""
     usual = PHONE_HOME if device.url.lower().startswith("adb:") else options.home
-    return SetupOptions(
+    return replace(
+        options,
         home=device.home or usual,
         runtime=options.runtime or device.runtime,
-        wheels=options.wheels,
-        agree=options.agree,
         pythons=(sys.executable,) if device.url == "local:" else options.pythons,
-        native=options.native,
         library=options.library or (parse_library(device.runtime_lib) if device.runtime_lib else None),
     )
 

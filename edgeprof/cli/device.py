@@ -21,7 +21,7 @@ def add(
         typer.Argument(
             metavar="URL",
             help="ssh://user@host[:port], adb:SERIAL, serial://[user@]/dev/ttyUSB0[?baud=115200], socket://, "
-            "rfc2217://[user@]host:port; tiny+serial:// and so on for a firmware of MLPerf Tiny.",
+            "rfc2217://[user@]host:port; tiny+serial:// and so on for a firmware of MLPerf Tiny; labgrid://PLACE.",
         ),
     ],
     target: Annotated[
@@ -48,8 +48,11 @@ def add(
     edgeprof device add bench serial://pi@/dev/ttyUSB0?baud=115200
 
     edgeprof device add nucleo tiny+serial:///dev/ttyACM0
+
+    edgeprof device add any-pi5 'labgrid://?board=pi5'
     """
     from edgeprof.devices import Device, add_device, check_device
+    from edgeprof.inventory import borrow
     from edgeprof.remote import parse_library
     from edgeprof.tiny import is_tiny, parse_tiny
     from edgeprof.transport import offered_key
@@ -64,11 +67,15 @@ def add(
         add_device(device)
         typer.echo(f"added {name}; next: edgeprof device probe {name}")
         return
-    key = offered_key(url)
-    if key and not key.known and host_key is None:
-        _confirm(url, key.type, key.sha256)
-    if key:
-        key.trust(host_key)
+    lease = borrow(device, lambda text: typer.echo(text, err=True))
+    try:
+        key = offered_key(lease.device.url)
+        if key and not key.known and host_key is None:
+            _confirm(lease.device.url, key.type, key.sha256)
+        if key:
+            key.trust(host_key)
+    finally:
+        lease.end()
     add_device(device)
     typer.echo(f"added {name}; next: edgeprof device setup {name}")
 

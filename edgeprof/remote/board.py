@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, TransportError
+from edgeprof.inventory import Lease, borrow
 from edgeprof.remote.agent import LinuxAgent
 from edgeprof.remote.bootstrap import (
     Bytes,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
 _REMOVE_S = 30.0
+_BOOT_S = 90.0
+
+Stop = threading.Event | None
 
 
 class Board:
@@ -52,11 +56,12 @@ class Board:
     """
 
     def __init__(
-        self, device: Device, transport: Transport, prepared: Prepared, stop: threading.Event | None = None
+        self, device: Device, lease: Lease, way_there: Transport, prepared: Prepared, stop: Stop = None
     ) -> None:
         self.device = device
         self.prepared = prepared
-        self._transport = transport
+        self._lease = lease
+        self._transport = way_there
         self._stop = stop or threading.Event()
         self.agent = self._start_agent()
         self.gauges: dict[int, Gauge] = {}
@@ -73,31 +78,52 @@ class Board:
         return self._transport
 
     def close(self) -> None:
-        """End the agent and the way. Never raises."""
-        self.agent.shut()
-        self._transport.close()
+        """End the agent and the way, and give a borrowed board back. Never raises."""
+        self._leave()
+        self._lease.end()
 
     def reconnect(self, say: Say, patience_s: float) -> None:
         """Make a new way and a new agent after a cut, trying again and again for `patience_s`.
 
+        A borrowed board that can be switched off and on is, once, when half of that is over, and gets time to boot.
+
         Raises:
             LinkLost: The board stayed away.
         """
-        self.close()
-        end, pause_s = time.monotonic() + patience_s, _FIRST_PAUSE_S
+        self._leave()
+        pause_s, hung_at = _FIRST_PAUSE_S, time.monotonic() + patience_s / 2
+        end = time.monotonic() + patience_s
         while True:
             say(f"`{self.device.name}` is away; trying again in {pause_s:g} s")
             if self._stop.wait(pause_s):
                 raise Stopped
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._transport = way(self.device, say, self._stop)
+                self._transport = way(self._lease.device, say, self._stop)
                 self.agent = self._start_agent()
             except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
+                if time.monotonic() > hung_at:
+                    hung_at = float("inf")
+                    end = max(end, self._cycled_until(say))
                 if time.monotonic() + pause_s > end:
                     raise _stayed_away(self.device.name, exc) from exc
             else:
                 return
+
+    def _leave(self) -> None:
+        self.agent.shut()
+        self._transport.close()
+
+    def _cycled_until(self, say: Say) -> float:
+        """Switch a board that hangs off and on, where that can be done; return until when it may boot."""
+        try:
+            if not self._lease.cycle():
+                return 0.0
+        except TransportError as exc:
+            say(exc.message)
+            return 0.0
+        say(f"`{self.device.name}` was switched off and on")
+        return time.monotonic() + _BOOT_S
 
     def push_model(self, path: Path, sha256: str, sent: Bytes | None = None) -> int:
         """Put a model on the board under its hash; return the bytes sent, 0 if it was there."""
@@ -182,8 +208,7 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
         TransportError: It cannot be reached.
         DeviceError: It has no POSIX shell, or another host holds it.
     """
-    transport = way(device, say)
-    try:
+    with _reached(device, say) as transport:
         options = completed(device, SetupOptions())
         found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
         usable = usable_pythons(found)
@@ -191,8 +216,6 @@ def probe_board(device: Device, say: Say) -> dict[str, Any]:
             script, _ = push_script(transport, found, say)
             return shell_probe(transport, script, found.home)
         return _started(transport, device, push_linux_agent(transport, found, usable[0][1], say)).probe()
-    finally:
-        transport.close()
 
 
 @contextmanager
@@ -203,15 +226,22 @@ def looked_at(device: Device, say: Say) -> Iterator[tuple[Transport, Survey]]:
         TransportError: It cannot be reached.
         DeviceError: It has no POSIX shell, or no folder for us.
     """
-    transport = way(device, say)
-    try:
+    with _reached(device, say) as transport:
         yield transport, survey(transport, completed(device, SetupOptions()).home, ())
+
+
+@contextmanager
+def _reached(device: Device, say: Say) -> Iterator[Transport]:
+    lease = borrow(device, say)
+    try:
+        with closing(way(lease.device, say)) as transport:
+            yield transport
     finally:
-        transport.close()
+        lease.end()
 
 
 def connect_board(
-    device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None, stop: threading.Event | None = None
+    device: Device, options: SetupOptions, say: Say, sent: Bytes | None = None, stop: Stop = None
 ) -> Board:
     """Connect to a device, get it ready and start its agent.
 
@@ -226,13 +256,19 @@ def connect_board(
         TransportError: It cannot be reached.
         DeviceError: It cannot be made ready, or another host holds it.
     """
-    transport = way(device, say, stop)
-    try:
+    with ExitStack() as undo:
+        lease = borrow(device, say, lambda: _unless(stop))
+        undo.callback(lease.end)
+        transport = undo.enter_context(closing(way(lease.device, say, stop)))
         prepared = prepare(transport, completed(device, options), say, sent)
-        return Board(device, transport, prepared, stop)
-    except BaseException:
-        transport.close()
-        raise
+        board = Board(device, lease, transport, prepared, stop)
+        undo.pop_all()
+        return board
+
+
+def _unless(stop: Stop) -> None:
+    if stop is not None and stop.is_set():
+        raise Stopped
 
 
 def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAgent:
@@ -242,7 +278,7 @@ def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAg
     return OneShotAgent(wire, owner(), transport, agent.script, agent.home)
 
 
-def way(device: Device, say: Say, stop: threading.Event | None = None) -> Transport:
+def way(device: Device, say: Say, stop: Stop = None) -> Transport:
     """Return the way to a device; its waits end once `stop` is set."""
     found = connect(device.url, host_key=device.host_key, identity=device.identity, say=say)
     return found if stop is None else StoppableTransport(found, stop)

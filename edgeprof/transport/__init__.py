@@ -145,6 +145,9 @@ def offered_key(url: str) -> "OfferedKey | None":
 def _scheme(url: str) -> str:
     scheme = url.partition(":")[0].lower() if ":" in url else ""
     if scheme not in SCHEMES:
-        hint = did_you_mean(scheme, SCHEMES) + "write ssh://user@host, serial:///dev/ttyUSB0, adb:SERIAL, or `local:`"
+        hint = (
+            did_you_mean(scheme, (*SCHEMES, "labgrid"))
+            + "write ssh://user@host, serial:///dev/ttyUSB0, adb:SERIAL, or `local:`"
+        )
         raise UsageError(f"unknown kind of connection: `{url}`", hint)
     return scheme

@@ -215,7 +215,7 @@ def test_probe_says_null_where_the_board_says_nothing(board: Board, start_python
         "machine", "kernel", "pointer_bits", "os", "libc", "libc_version", "python", "model", "compatible", "board_id",
         "cpu_features", "lab",
         "cpus", "memory_total_bytes", "memory_available_bytes", "disk_free_bytes", "thermal_zones", "power_sensors",
-        "uptime_s", "load_1min", "virtualization", "throttled", "power_mode",
+        "uptime_s", "load_1min", "virtualization", "throttled", "power_mode", "policies",
     }  # fmt: skip
     assert probe["libc"] in {"glibc", "musl", "bionic", "unknown"}
     assert probe["compatible"] is None or all(probe["compatible"])

@@ -121,7 +121,7 @@ def board_disk(bare_board):
 
 @pytest.fixture
 def host_disk(cli, monkeypatch):
-    for found in small_folder(cli.folder / "store", "4m"):
+    for found in small_folder(cli.folder / "store", "64m"):
         monkeypatch.setitem(cli.env, "EDGEPROF_STORE", str(cli.folder / "store/results.db"))
         yield found
 

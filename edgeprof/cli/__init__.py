@@ -1,22 +1,43 @@
 """The command line: one file a command; each parses, calls one function and prints."""
 
+import errno
+import os
 import sys
+import threading
+from contextlib import suppress
 
 from edgeprof.errors import EdgeprofError
 
 
 def main() -> None:
     """Run `edgeprof`; the only place where errors become text and exit codes."""
+    code = _run()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if threading.active_count() > 1:  # one that waits for a board: Python may abort where it ends beside such
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run() -> int:
     from edgeprof.cli.app import app
 
     try:
         app()
     except EdgeprofError as exc:
         show_error(exc)
-        sys.exit(exc.exit_code)
+        return exc.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # `edgeprof run list | head`: the reader has seen enough
-        sys.exit(0)
+    except OSError as exc:
+        if exc.errno != errno.ENOSPC:
+            raise
+        show_error(EdgeprofError("there is no room to write this to", "free some, or write it elsewhere"))
+        return EdgeprofError.exit_code
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    return 0
 
 
 def show_error(exc: EdgeprofError) -> None:

@@ -39,6 +39,23 @@ def test_an_option_that_no_board_can_follow_is_refused_with_its_range(cli, examp
     assert_refused(done, 2, message, hint)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_without_room_is_an_error(cli):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            cli.command("target", "list", "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=cli.env,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "no room to write" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_target_is_refused_with_the_nearest_name(cli):
     done = cli("device", "add", "pi5", "ssh://pi@192.0.2.10", "--target", "raspbery-pi-5")
 

@@ -115,7 +115,7 @@ def test_ctrl_c_loses_no_finished_launch(cli, tflite):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "finished launches, if any, are stored" in err
     assert "Traceback" not in err
     row = cli("run", "list", "--json").json()["items"][0]

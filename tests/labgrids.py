@@ -1,6 +1,7 @@
 """A real labgrid coordinator and exporter on loopback, and switches of power; all of it ends with the test."""
 
 import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -64,6 +65,13 @@ class Labgrid:
 def installed(cache_dir: Path) -> Path:
     """Return the folder of labgrid's commands: an environment of their own, made once."""
     folder = cache_dir / "labgrid-26"
+    with (cache_dir / "labgrid-26.lock").open("w") as lock:  # the other worker may want it at the same moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(folder)
+    return folder / "bin"
+
+
+def _install(folder: Path) -> None:
     if not (folder / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [
@@ -77,7 +85,6 @@ def installed(cache_dir: Path) -> Path:
         ]
         subprocess.run(pip, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (folder / "ready").touch()
-    return folder / "bin"
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.sshd import free_port
 
 _WANTED = "labgrid==26.*"
@@ -83,7 +85,8 @@ def _install(folder: Path) -> None:
             "--disable-pip-version-check",
             _WANTED,
         ]
-        subprocess.run(pip, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if subprocess.run(pip, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            pytest.skip(f"{_WANTED} cannot be installed here: is there a package index?")
         (folder / "ready").touch()
 
 

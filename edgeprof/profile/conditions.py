@@ -250,7 +250,8 @@ def _state(states: Sequence[State | None]) -> list[Warning_]:
     found = []
     others = [state.others_cores for state in states if state and state.others_cores is not None]
     if others and median(others) > BUSY_CORES:
-        text = f"others kept {median(others):.2g} cores of the board busy while the launches ran"
+        busy = f"{median(others):.2g}"
+        text = f"others kept {busy} {'core' if busy == '1' else 'cores'} of the board busy while the launches ran"
         found.append(warning("other_load", text))
     clocks = [state.freq_khz_high for state in states if state and state.freq_khz_high is not None]
     if clocks and min(clocks) < (1 - _CLOCK_RATIO) * max(clocks):

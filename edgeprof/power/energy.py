@@ -89,13 +89,19 @@ class MeanPower:
         )
 
 
-def fault(trace: Trace, start_s: float, end_s: float) -> str | None:
+def fault(trace: Trace, start_s: float, end_s: float, *, counted: bool = False) -> str | None:
     """Return the reason code why the readings of a window give no mean power, or `None`.
 
     `clock_stepped`: time runs backwards. `sensor_failed`: readings are missing: the sensor went away, or it refused.
     `too_few_updates`: fewer readings than an error can be told from. `sensor_stale`: the sensor shows new values too
     rarely. `power_not_plausible`: nothing, negative, or more or less than any board takes: sign, unit, shunt or wiring.
-    `sensor_saturated`: readings at the top of the scale.
+    `sensor_saturated`: readings at the top of the scale; what a counter grew by has none.
+
+    Args:
+        trace: The readings.
+        start_s: Where the window begins.
+        end_s: Where it ends.
+        counted: They are what a counter grew by.
     """
     seen = trace.between(start_s, end_s)
     if np.any(np.diff(trace.time_s) <= 0):
@@ -107,7 +113,7 @@ def fault(trace: Trace, start_s: float, end_s: float) -> str | None:
     low, high = PLAUSIBLE_W
     if np.min(seen.power_w) <= 0 or not low <= np.mean(seen.power_w) <= high:
         return "power_not_plausible"
-    if _is_saturated(seen.power_w):
+    if not counted and _is_saturated(seen.power_w):
         return "sensor_saturated"
     if len(_updates(seen).time_s) < FEWEST_UPDATES:
         return "sensor_stale"

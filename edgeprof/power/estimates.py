@@ -109,10 +109,11 @@ def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
     power = power_series(trace)
     if trace.averaging_ns is not None:
         return _metered(trace, power, (start_s, end_s), ns_to_seconds(trace.averaging_ns))
-    reason = fault(power, start_s, end_s)
+    counted = trace.wraps_at is not None
+    reason = fault(power, start_s, end_s, counted=counted)
     if reason:
         return reason
-    return mean_power(power, start_s, end_s) if trace.wraps_at is None else _counted(power, start_s, end_s)
+    return _counted(power, start_s, end_s) if counted else mean_power(power, start_s, end_s)
 
 
 def _metered(trace: PowerTrace, power: Trace, window_s: tuple[float, float], averaging_s: float) -> MeanPower | str:

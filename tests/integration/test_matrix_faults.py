@@ -5,8 +5,10 @@ fault are tried by default; EDGEPROF_TEST_FAULTS=all tries all of them.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +128,13 @@ def host_disk(cli, monkeypatch):
         yield found
 
 
+def leave_nothing_to_reuse(store: str) -> None:
+    """Empty SQLite's log: what it has written already would take the next pages without any room."""
+    with closing(sqlite3.connect(store)) as database:
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert not busy
+
+
 def rows(cli) -> list[RunRow]:
     with open_store(cli.env["EDGEPROF_STORE"]) as store:
         return store.list_runs()
@@ -223,6 +232,7 @@ def test_a_board_without_room_says_so_and_is_measured_when_it_has_some(stage, cl
 def test_a_store_without_room_says_so_and_keeps_what_it_has(stage, cli, samples, host_disk):
     fill, free = host_disk
     halted = Halted(cli, STAGES[stage], *MATRIX)
+    leave_nothing_to_reuse(cli.env["EDGEPROF_STORE"])
     fill()
 
     code, err = halted.go_on()

@@ -208,6 +208,17 @@ def test_trap_saturation():
     assert reasons(edited(clipped, noise_w=0.15))[0] == "sensor_saturated"
 
 
+def test_what_a_counter_grew_by_stands_at_no_top_of_a_scale():
+    """It often grew by as much and never by more, as a rail does that takes a constant power."""
+    chance = np.random.default_rng(1)
+    time_ns = range(0, 23 * S, S // 64)  # with whole watts, what it grew by is exact
+    watts = np.where(chance.uniform(size=len(time_ns)) < 0.7, 100, chance.integers(1, 60, len(time_ns)))
+    readings = np.cumsum(watts) * 1_000_000 // 64
+    seen = replace(trace(), time_ns=tuple(time_ns), readings=tuple(map(int, readings)), wraps_at=10**15)
+
+    assert reasons(seen)[0] is None
+
+
 def test_trap_clock_step():
     plain = trace()
     stepped = (*plain.time_ns[:600], *(at - 3 * S for at in plain.time_ns[600:]))

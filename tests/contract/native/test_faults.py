@@ -156,7 +156,7 @@ def test_inputs_of_any_length_are_refused_or_run(agent: Agent):
 
 
 def test_models_that_are_damaged_end_their_own_process_at_most(agent: Agent):
-    """LiteRT itself may die of them; it is not watched, and a fault of ours would leave a sanitizer's words."""
+    """LiteRT itself may die of them or never end; it is not watched, and a fault of ours would leave a sanitizer's words."""
     draw, codes = random.Random(SEED), set()
     whole = (MODELS / "loop.tflite").read_bytes()
     for _ in range(25):
@@ -164,13 +164,13 @@ def test_models_that_are_damaged_end_their_own_process_at_most(agent: Agent):
         for _ in range(draw.randrange(1, 6)):
             data[draw.randrange(8, len(data))] = draw.randrange(256)
         try:
-            opened = agent.open(bytes(data))
-            agent.time(opened["child"], 3)
+            opened = agent.open(bytes(data), timeout_s=10)
+            agent.time(opened["child"], 3, timeout_s=10)
             agent.call("close", child=opened["child"], acknowledged=True)
         except Refused as exc:
             codes.add(exc.code)
 
-    assert codes <= {"model_refused", "invoke_failed", "child_crashed", "child_out_of_memory"}
+    assert codes <= {"model_refused", "invoke_failed", "child_crashed", "child_out_of_memory", "child_timeout"}
     assert agent.call("clock")["unix_ns"] > 0
     assert agent.stderr() == ""
 

@@ -9,7 +9,19 @@ from edgeprof.cli.options import Json, StoreUrl, complete_device, complete_run
 
 app = typer.Typer(help="Stored results: list, show, export, remove.", no_args_is_help=True)
 
-_FORMATS = ("json", "csv", "samples", "parquet", "parquet-samples")
+_FORMATS = ("json", "csv", "samples", "parquet", "parquet-samples", "mlflow")
+Tracking = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking",
+        metavar="URI",
+        help="With mlflow: a server's address, sqlite:///FILE, or a folder.",
+        show_default="MLFLOW_TRACKING_URI, or MLflow's own",
+    ),
+]
+Experiment = Annotated[
+    str | None, typer.Option("--experiment", metavar="NAME", help="With mlflow.", show_default="edgeprof")
+]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run, or its first digits.", autocompletion=complete_run)]
 
 
@@ -57,18 +69,26 @@ def export(
             "--format",
             "-f",
             metavar="FORMAT",
-            help="json; csv: a line a figure; samples: a line a timed run; parquet: a row a run, and parquet-samples.",
+            help="json; csv: a line a figure; samples: a line a timed run; parquet: a row a run, and parquet-samples; "
+            "mlflow: a run of MLflow each.",
             autocompletion=lambda: list(_FORMATS),
         ),
     ] = "json",
+    tracking: Tracking = None,
+    experiment: Experiment = None,
     store: StoreUrl = None,
 ) -> None:
-    """Write runs as JSON with every raw sample, as CSV, or as Parquet with units in the columns' names.
+    """Write runs as JSON with every raw sample, as CSV, as Parquet with units in the columns' names, or to MLflow.
+
+    MLflow gets a run each: figures and their ends as metrics, conditions as parameters, all of it as an artifact. A
+    second export adds nothing twice.
 
     Examples:
     edgeprof run export 54450b98 9c01aa37 --format csv -o runs.csv
 
     edgeprof run export 54450b98 9c01aa37 --format parquet -o runs.parquet
+
+    edgeprof run export 54450b98 9c01aa37 --format mlflow --tracking sqlite:///mlflow.db
     """
     from edgeprof import exchange
     from edgeprof.errors import UsageError
@@ -82,9 +102,16 @@ def export(
         raise UsageError(f"unknown format: `{kind}`", f"{did_you_mean(kind, _FORMATS)}one of {', '.join(_FORMATS)}")
     if kind in files and output is None:
         raise UsageError(f"{kind} is no text for a terminal", "name a file: `-o runs.parquet`")
+    if kind == "mlflow" and output is not None:
+        raise UsageError("mlflow writes no file", "where to goes after --tracking: `--tracking sqlite:///mlflow.db`")
+    if kind != "mlflow" and (tracking, experiment) != (None, None):
+        raise UsageError("--tracking and --experiment are for MLflow", "add `--format mlflow`")
     with open_store(store) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
-    if kind in files and output is not None:
+    if kind == "mlflow":
+        for one in exchange.export_runs(runs, tracking, experiment or exchange.EXPERIMENT):
+            typer.echo(f"{'exported' if one.new else 'already there:'} {one.run_id} as MLflow run {one.mlflow_id}")
+    elif kind in files and output is not None:
         files[kind](runs, output)
     else:
         write_text(texts[kind](runs), output)

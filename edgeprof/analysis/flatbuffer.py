@@ -87,7 +87,7 @@ def _bytes(path: Path) -> bytes:
     if data[4:8] != IDENTIFIER:
         raise ModelError(
             f"`{path}` is not a .tflite file: bytes 4 to 7 are {data[4:8]!r} instead of {IDENTIFIER!r}",
-            "give a .tflite file, or a Keras model (.keras, .h5, SavedModel folder)",
+            "give a .tflite file; `edgeprof compress MODEL` makes one of a Keras model",
         )
     return data
 

@@ -119,7 +119,8 @@ def settings(policies: Sequence[ClockPolicy], wish: str, device: str) -> tuple[S
         DeviceError: The board has no such clock, or its clocks cannot be set.
     """
     if not policies:
-        hint = "virtual machines have none, and on some boards the firmware alone decides; leave out --pin-clocks"
+        asked = "--pin-clocks" if wish == PERFORMANCE else "--pin-mhz"
+        hint = f"virtual machines have none, and on some boards the firmware alone decides; leave out {asked}"
         raise DeviceError(f"`{device}` lets nobody set its clocks: its kernel has no cpufreq", hint)
     for policy in policies:
         if policy.governors and PERFORMANCE not in policy.governors:

@@ -6,11 +6,15 @@ import sys
 import threading
 from contextlib import suppress
 
+from edgeprof.cli.streams import tolerate
 from edgeprof.errors import EdgeprofError
+
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run `edgeprof`; the only place where errors become text and exit codes."""
+    tolerate()
     code = _run()
     with suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -21,9 +25,9 @@ def main() -> None:
 
 
 def _run() -> int:
-    from edgeprof.cli.app import app
-
     try:
+        from edgeprof.cli.app import app
+
         app()
     except EdgeprofError as exc:
         show_error(exc)
@@ -35,6 +39,8 @@ def _run() -> int:
             raise
         show_error(EdgeprofError("there is no room to write this to", "free some, or write it elsewhere"))
         return EdgeprofError.exit_code
+    except KeyboardInterrupt:  # before a command had begun: nothing is to be said
+        return _INTERRUPTED
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     return 0

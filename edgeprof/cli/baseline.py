@@ -26,7 +26,7 @@ def save(
     from edgeprof.store import open_store
     from edgeprof.validate import save_baselines
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
     for made in save_baselines(runs, output):
         typer.echo(f"saved {made.run_id}: {made.model} {made.recipe} on {made.device}, {len(made.figures)} figures")

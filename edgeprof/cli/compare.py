@@ -53,7 +53,7 @@ def compare(
     from edgeprof.report.matrix import print_matrix
     from edgeprof.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
         base_id = None if base is None else opened.load_run(base).run_id
     print_matrix(relate(runs, base_id, axis, margin), as_json=as_json)

@@ -59,7 +59,7 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs that begin so, with what they measured."""
     from edgeprof.store import open_store
 
-    with open_store() as store:
+    with open_store(make=False) as store:
         rows = store.list_runs(limit=50)
     found = [row for row in rows if row.run_id.startswith(incomplete)]
     return [(row.run_id, f"{row.model} {row.recipe} on {row.device}") for row in found]

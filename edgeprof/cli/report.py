@@ -27,7 +27,7 @@ def report(
     from edgeprof.report.html import write_page
     from edgeprof.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
     write_page(runs, output)
     typer.echo(f"wrote {output} ({units.size(output.stat().st_size)})")

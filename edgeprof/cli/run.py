@@ -45,8 +45,8 @@ def list_(
     if status not in (None, *STATUSES):
         raise UsageError(f"unknown status: `{status}`", f"one of {', '.join(STATUSES)}")
     wanted = RunFilter(device=device, model=model, recipe=recipe, status=status)
-    with open_store(store) as opened:
-        print_rows(opened.list_runs(limit, wanted), as_json=as_json)
+    with open_store(store, make=False) as opened:
+        print_rows(opened.list_runs(limit, wanted), opened.url, as_json=as_json)
 
 
 @app.command("show")
@@ -55,7 +55,7 @@ def show(run_id: RunId, store: StoreUrl = None, as_json: Json = False) -> None:
     from edgeprof.report.runs import print_run
     from edgeprof.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         print_run(opened.load_run(run_id), as_json=as_json)
 
 
@@ -106,7 +106,7 @@ def export(
         raise UsageError("mlflow writes no file", "where to goes after --tracking: `--tracking sqlite:///mlflow.db`")
     if kind != "mlflow" and (tracking, experiment) != (None, None):
         raise UsageError("--tracking and --experiment are for MLflow", "add `--format mlflow`")
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
     if kind == "mlflow":
         for one in exchange.export_runs(runs, tracking, experiment or exchange.EXPERIMENT):
@@ -133,7 +133,7 @@ def bundle(
     from edgeprof.exchange import write_bundle
     from edgeprof.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         digest = write_bundle([opened.load_run(run_id) for run_id in run_ids], output)
     typer.echo(f"wrote {output}, sha256 {digest}")
 
@@ -174,6 +174,6 @@ def remove(
     """Remove runs with their samples."""
     from edgeprof.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, make=False) as opened:
         for run_id in run_ids:
             typer.echo(f"removed {opened.remove_run(run_id)}")

@@ -1,5 +1,6 @@
 """Which runs of a device are worth having: those that no other beats in one figure without being worse in any."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,8 @@ class Range:
     """Where a figure lies; both ends are the same where it is exact.
 
     Attributes:
-        low: The least it may be.
-        high: The most.
+        low: The least it may be; below everything where that is not known.
+        high: The most; above everything where that is not known.
         less_is_better: Which way is good.
         score: What it was on each sample, where two runs on the same samples are told apart by pairs; or `None`.
         launches: The run whose launches it comes from: two that took turns are told apart by pairs; or `None`.
@@ -127,4 +128,4 @@ def _dominates(one: dict[tuple[str, str], Range], other: dict[tuple[str, str], R
 def _ends(estimate: Estimate, point: float) -> tuple[float, float]:
     if estimate.low is not None and estimate.high is not None:
         return estimate.low, estimate.high
-    return point, point
+    return (point, point) if estimate.n_launches != 1 else (-math.inf, math.inf)

@@ -60,7 +60,7 @@ def write_bundle(runs: Sequence[RunResult], output: Path) -> str:
     try:
         output.write_bytes(data)
     except OSError as exc:
-        raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder that exists") from exc
+        raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
     return hashlib.sha256(data).hexdigest()
 
 

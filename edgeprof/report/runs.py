@@ -23,13 +23,13 @@ from edgeprof.store import RunRow
 _OURS = (ORIGIN, TINY_DEVICE)
 
 
-def print_rows(rows: Sequence[RunRow], *, as_json: bool) -> None:
+def print_rows(rows: Sequence[RunRow], store: str, *, as_json: bool) -> None:
     """Print `run list`."""
     if as_json:
         write(document("run_list", [row_item(row) for row in rows]))
         return
     if not rows:
-        console().print("no such runs are stored; edgeprof profile MODEL -d local makes one", markup=False)
+        console().print(plain(f"no such runs are stored in {store}; edgeprof profile MODEL -d local makes one"))
         return
     found = table("run", "when", "device", "model", "recipe", "launches", "status", right=("launches",))
     for row in rows:
@@ -73,7 +73,7 @@ def write_text(text: str, output: Path | None) -> None:
     try:
         output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     except OSError as exc:
-        raise UsageError(f"cannot write `{output}`: {exc.strerror}") from exc
+        raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
 
 
 def runs_text(runs: Sequence[RunResult]) -> str:

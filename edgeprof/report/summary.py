@@ -231,7 +231,8 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     where = f"{first.plan.accelerator.upper()} only, {turns}"
     if first.plan.clock == CLOCK_INSTRUCTIONS:
         where += "; guest instructions on a virtual board: no latency, and never compared with one"
-    text = f"{count} launches each{_why_so_many(runs)}, {samples} runs; {', '.join(runtimes)}; {where}"
+    each = "1 launch" if count == "1" else f"{count} launches"
+    text = f"{each} each{_why_so_many(runs)}, {samples} runs; {', '.join(runtimes)}; {where}"
     if evaluated:
         what = "accuracy" if evaluated.scores else "agreement"
         text += f"; {what} on {evaluated.n_samples} samples of `{evaluated.data}`, run on the device"

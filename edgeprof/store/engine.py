@@ -12,6 +12,7 @@ from edgeprof.store.tables import REVISION, SCHEMA_VERSION, metadata, revision, 
 
 # An option of ours on a connection: what begins here will write.
 WRITES = "edgeprof_writes"
+IN_MEMORY = "sqlite://"
 _POSTGRES = ("postgres://", "postgresql://")
 _DRIVER = "postgresql+psycopg://"
 # Any number, the same in every edgeprof: who makes or migrates the tables holds it.
@@ -31,6 +32,13 @@ def full_url(text: str) -> str:
         return f"sqlite:///{Path(text).expanduser().absolute()}"
     found = next((start for start in _POSTGRES if text.startswith(start)), None)
     return text if found is None else _DRIVER + text.removeprefix(found)
+
+
+def exists(url: str) -> bool:
+    """Return whether there may be a store at a full URL: `False` only for a file of SQLite's that is not there."""
+    with errors(url):
+        path = _file(url)
+        return path is None or path.exists()
 
 
 def shown(url: str) -> str:
@@ -77,9 +85,14 @@ def errors(url: str) -> Iterator[None]:
 
 
 def _make_folder(url: str) -> None:
+    path = _file(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _file(url: str) -> Path | None:
     database = sa.make_url(url).database
-    if url.startswith("sqlite") and database and database != ":memory:":
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    return Path(database) if url.startswith("sqlite") and database and database != ":memory:" else None
 
 
 def _tune_sqlite(connection: object, _record: object) -> None:

@@ -14,7 +14,7 @@ from edgeprof.errors import StoreError, UsageError
 from edgeprof.records import RawLaunch, RunResult
 from edgeprof.stats import latency_estimates, summary_estimates
 from edgeprof.store import documents, owners
-from edgeprof.store.engine import WRITES, connected, default_url, errors, full_url, shown
+from edgeprof.store.engine import IN_MEMORY, WRITES, connected, default_url, errors, exists, full_url, shown
 from edgeprof.store.rows import CellRow, RunFilter, RunRow
 from edgeprof.store.tables import launches, runs
 
@@ -28,15 +28,21 @@ _NOTHING = RunFilter()
 _SEEN_LATER = (owners.RUNNING, owners.INTERRUPTED, owners.ABANDONED)
 
 
-def open_store(url: str | None = None) -> "Store":
-    """Open the store at a SQLAlchemy URL or a file's path, and create it where there is none.
+def open_store(url: str | None = None, *, make: bool = True) -> "Store":
+    """Open the store at a SQLAlchemy URL or a file's path.
+
+    Args:
+        url: Where it is; `None` for the user's own.
+        make: Create it where there is none. Otherwise what is opened is empty, in memory, and leaves no file behind:
+            for those who only read.
 
     Raises:
         UsageError: It is no such URL.
         StoreError: It cannot be opened, is no store, or was written by a newer edgeprof.
     """
     full = full_url(url or default_url())
-    return Store(connected(full), full)
+    there = make or exists(full)
+    return Store(connected(full if there else IN_MEMORY), full)
 
 
 class Store:

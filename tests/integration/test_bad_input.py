@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeprof.store import open_store
+
 QUICK = ("--launches", "1", "--runs", "5")
 
 
@@ -299,7 +301,7 @@ def test_a_board_without_room_says_how_much_is_free(cli, board, tmp_path):
 def test_a_store_from_a_newer_version_is_left_alone(cli):
     import sqlalchemy as sa
 
-    cli("run", "list")
+    open_store(cli.env["EDGEPROF_STORE"]).close()
     engine = sa.create_engine(f"sqlite:///{cli.env['EDGEPROF_STORE']}")
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE edgeprof_schema SET version = 99"))

@@ -105,6 +105,7 @@ def test_each_group_is_set_to_the_clock_that_a_person_means():
     ("policies", "wish", "message", "hint"),
     [
         ((), "performance", "its kernel has no cpufreq", "leave out --pin-clocks"),
+        ((), "1500", "its kernel has no cpufreq", "leave out --pin-mhz"),
         (BOTH, "1000", "cpu0-3 of `board` has no clock of 1000 MHz", "it has 600, 900, 1200 MHz"),
         ((FREE,), "5000", "does not run at 5000 MHz", "400 to 4000 MHz"),
         ((LITTLE,), "big=1200", "the cores of `board` are all alike", "--pin-mhz 1500"),

@@ -48,6 +48,12 @@ def test_two_recipes_of_a_model_on_a_device_compare_along_the_axis_that_was_foun
     assert [change.name for change in matrix.cells[1].changes] == ["artifact", "recipe"]
 
 
+def test_one_launch_pushes_nothing_off_for_how_far_it_is_off_is_not_known():
+    fast, slow = (run(name, launches=(launch(value),)) for name, value in (("fast", 500_000), ("slow", 2_000_000)))
+
+    assert [found.dominated_by for found in fronts([fast, slow])] == [(), ()]
+
+
 def test_runs_that_took_turns_are_compared_in_turns_though_the_base_is_named():
     matrix = relate([run("a", group="g"), run("b", 5e5, recipe="fp32", group="g")], base_id="b")
 

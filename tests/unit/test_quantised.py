@@ -53,6 +53,16 @@ def codes(other: RunResult) -> list[str]:
     return [reason.code for reason in found.reasons]
 
 
+def test_of_several_devices_a_sentence_says_which():
+    runs = [FLOAT_RUN, named("int8", INT8, 200_000, "none")]
+    elsewhere = replace(FLOAT_RUN, run_id="other", device="orin", group="h")
+
+    (found,) = findings([*runs, elsewhere])
+
+    assert finding_text(found, [*runs, elsewhere]).startswith("pi5: int8 is 2.00 × slower")
+    assert finding_text(found, runs).startswith("int8 is 2.00 × slower")
+
+
 def test_int8_without_a_delegate_says_so_in_a_sentence():
     other = named("int8", INT8, 200_000, "none")
 

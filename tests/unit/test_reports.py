@@ -252,6 +252,12 @@ def test_what_was_not_measured_has_a_reason_and_no_point():
     assert all((m["point"] is None) == (m["not_measured"] is not None) for m in metrics.values())
 
 
+def test_one_launch_is_no_launches(capsys):
+    summary.print_outcome(Outcome((replace(RUN, launches=RUN.launches[:1]),), ()), as_json=False)
+
+    assert "\n1 launch each" in capsys.readouterr().out
+
+
 def test_the_summary_holds_interval_accuracy_conditions_and_warnings(capsys):
     summary.print_outcome(Outcome((RUN,), ()), as_json=False)
 

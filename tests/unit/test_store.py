@@ -150,6 +150,17 @@ def test_a_store_from_a_newer_version_is_refused_and_left_alone(tmp_path: Path):
     assert "pip install --upgrade edgeprof" in caught.value.hint
 
 
+def test_who_only_reads_leaves_no_file_where_there_was_none(tmp_path: Path):
+    file = tmp_path / "sub" / "mistyped.db"
+
+    with open_store(str(file), make=False) as store:
+        found, named = store.list_runs(), store.url
+
+    assert found == []
+    assert named.endswith("mistyped.db")
+    assert not file.parent.exists()
+
+
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path):
     file = tmp_path / "r.db"
     file.write_bytes(b"not a database, " * 100)

@@ -1,0 +1,31 @@
+"""Output where a terminal or a file knows only some characters (`LANG=C` of old, Latin-1): the nearest it has."""
+
+import codecs
+import sys
+from io import TextIOWrapper
+
+_NAME = "edgeprof.nearest"
+_NEAREST = {
+    "µ": "u", "×": "x", "−": "-", "±": "+-", "…": "...", "→": "->", "↓": "", "↑": "", "≤": "<=", "≥": ">=",
+    "─": "-", "━": "-", "│": "|", "°": "", "·": ".", "Δ": "d", "²": "2", "◀": "<",
+}  # fmt: skip
+
+
+def nearest(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding lacks, as an error handler of `codecs` does.
+
+    Raises:
+        UnicodeError: It is no error of encoding.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_NEAREST.get(char, "?") for char in lacking), error.end
+
+
+def tolerate() -> None:
+    """Let no character end a command: standard output and error write the nearest that their encoding has."""
+    codecs.register_error(_NAME, nearest)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() not in {"utf-8", "utf8"}:
+            stream.reconfigure(errors=_NAME)

@@ -1,12 +1,17 @@
 """What every step of a recipe is and what a step that fine-tunes takes; see `edgeprof.compress.steps`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar
 
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
+
+# Of a setting that came after artifacts were made without it: at its default it is in no recipe's fields, so that those
+# artifacts, their caches and their stored runs still are of the same recipe.
+LATER = {"later": True}
+TEACHERS = ("none", "float")
 
 
 class Place(IntEnum):
@@ -51,8 +56,9 @@ class Step:
         return ()
 
     def fields(self) -> dict[str, Any]:
-        """Return its kind and settings, as JSON and TOML have them."""
-        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return its kind and settings, as JSON and TOML have them; without what came `LATER` and is at its default."""
+        known = {one: getattr(self, one.name) for one in fields(self)}
+        settings = {one.name: v for one, v in known.items() if "later" not in one.metadata or v != one.default}
         return {"kind": self.kind, **{name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}}
 
     def _between(self, name: str, low: float, high: float) -> None:
@@ -91,3 +97,31 @@ class Trained(Step):
         self._between("learning_rate", 1e-9, 10)
         self._between("batch_size", 1, 1_000_000)
         self._between("patience", 1, 10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught(Trained):
+    """A step that fine-tunes by the labels, and by a teacher's outputs if asked to.
+
+    Attributes:
+        teacher: `float`: the model that the recipe began with; `none`: the labels alone.
+        temperature: By which logits are divided; higher says more of what is not the answer.
+        soft: Share of the teacher's word in the loss; the rest is the labels'.
+    """
+
+    teacher: str = field(default="none", metadata=LATER)
+    temperature: float = field(default=4.0, metadata=LATER)
+    soft: float = field(default=0.9, metadata=LATER)
+
+    def check(self) -> None:
+        """See `Step`."""
+        Trained.check(self)
+        self._one_of("teacher", TEACHERS)
+        self._between("temperature", 0.1, 1000)
+        self._between("soft", 0, 1)
+        for one in fields(Taught):
+            if self.teacher == "none" and "later" in one.metadata and getattr(self, one.name) != one.default:
+                raise UsageError(
+                    f"`{one.name}` of step `{self.kind}` is said of a teacher, and there is none",
+                    'add `teacher = "float"`, or leave it out',
+                )

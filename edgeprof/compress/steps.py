@@ -2,7 +2,7 @@
 
 A recipe is a sequence of steps, each a change of a tf_keras model, and then a conversion. To add a step:
 
-1. Write a frozen dataclass below `step.Step` (or `Trained`, if it fine-tunes) and put it into `STEPS`. Its fields, with
+1. Write a frozen dataclass below `step.Step` (or `Taught`, if it fine-tunes) and put it into `STEPS`. Its fields, with
    their annotations and defaults, are what a recipe's TOML may set; types may be `int`, `float`, `str`, `bool` and
    `tuple[str, ...]`. `check` refuses values out of range.
 2. Write a module with `apply(model, step, training, teller)` and name it in the one `match` of
@@ -15,22 +15,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edgeprof.compress.step import Place, Step, Trained
+from edgeprof.compress.step import Place, Step, Taught, Trained
 from edgeprof.compress.structure_steps import SCOPES, Channels, Discrete, Distill, LowRank
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
 
 __all__ = [
-    "STEPS", "Channels", "Cluster", "Discrete", "Distill", "LowRank", "Place", "Prune", "Qat", "Step", "Trained",
-    "check_order", "parse_step",
+    "STEPS", "Channels", "Cluster", "Discrete", "Distill", "LowRank", "Place", "Prune", "Qat", "Step", "Taught",
+    "Trained", "check_order", "parse_step",
 ]  # fmt: skip
 
 KEEP = ("nothing", "zeros", "clusters", "zeros+clusters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prune(Trained):
+class Prune(Taught):
     """Unstructured pruning of Dense and Conv kernels.
 
     By magnitude in each kernel it follows a polynomial schedule while it fine-tunes; by another importance, or over all
@@ -63,7 +63,7 @@ class Prune(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._between("sparsity", 0.01, 0.99)
         self._one_of("pattern", ("any", "2:4"))
         self._one_of("importance", ("l1", "taylor", "fisher"))
@@ -82,7 +82,7 @@ class Prune(Trained):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster(Trained):
+class Cluster(Taught):
     """Weights of each Dense and Conv kernel share few values.
 
     Attributes:
@@ -102,7 +102,7 @@ class Cluster(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._between("clusters", 2, 256)
         self._one_of("keep", KEEP[:2])
 
@@ -112,7 +112,7 @@ class Cluster(Trained):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Qat(Trained):
+class Qat(Taught):
     """Quantisation-aware training to int8.
 
     Attributes:
@@ -128,7 +128,7 @@ class Qat(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._one_of("keep", KEEP)
 
     def keeps(self) -> frozenset[str] | None:

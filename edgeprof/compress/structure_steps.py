@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from edgeprof.compress.step import Place, Trained
+from edgeprof.compress.step import Place, Taught, Trained
 from edgeprof.errors import UsageError
 
 CRITERIA = ("l1", "l2", "taylor", "fisher")
@@ -58,7 +58,7 @@ class Distill(Trained):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channels(Trained):
+class Channels(Taught):
     """Whole channels removed, with all that depends on them: a smaller and a faster model.
 
     Attributes:
@@ -89,7 +89,7 @@ class Channels(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._between("share", 0.01, 0.99)
         self._one_of("by", ("macs", "channels"))
         self._one_of("importance", CRITERIA)
@@ -101,7 +101,7 @@ class Channels(Trained):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LowRank(Trained):
+class LowRank(Taught):
     """Dense layers by truncated SVD, convolutions by Tucker-2, where that saves multiply-accumulates.
 
     Attributes:
@@ -120,14 +120,14 @@ class LowRank(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._between("energy", 0.01, 0.9999)
         if self.budget is not None:
             self._between("budget", 0.01, 0.99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Discrete(Trained):
+class Discrete(Taught):
     """Kernels of two or three values a channel. It makes a small transfer; no runtime of ours is faster by it.
 
     Attributes:
@@ -149,6 +149,6 @@ class Discrete(Trained):
 
     def check(self) -> None:
         """See `Step`."""
-        Trained.check(self)
+        Taught.check(self)
         self._one_of("levels", ("binary", "ternary"))
         self._one_of("threshold", ("twn", "ttq"))

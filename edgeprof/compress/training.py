@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edgeprof.analysis.numbers import Array
-from edgeprof.compress.steps import Trained
+from edgeprof.compress.steps import Taught, Trained
+from edgeprof.compress.techniques.distillation import end_of, taught_loss, with_labels
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training_files import Labelled, Samples, TrainingFile
 from edgeprof.errors import ModelError
@@ -27,6 +28,7 @@ class TrainingData:
         metrics: tf_keras metrics, reported only.
         seed: Of shuffling, dropout and initial values.
         labelled: The targets are the user's labels; else they are the float model's own outputs.
+        teacher: The model as it came, before any step.
     """
 
     train: Labelled
@@ -35,6 +37,7 @@ class TrainingData:
     metrics: tuple[Any, ...]
     seed: int
     labelled: bool
+    teacher: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,15 @@ def prepare(file: TrainingFile, model: Any, seed: int) -> TrainingData:  # noqa:
     if file.train.y is None or file.validation.y is None:
         own = [_own_outputs(model, x) for x in (train, validation)]
         loss = file.loss or _loss_of_own(model)
-        return TrainingData(Labelled(train, own[0]), Labelled(validation, own[1]), loss, (), seed, labelled=False)
+        train_data, validation_data = Labelled(train, own[0]), Labelled(validation, own[1])
+        return TrainingData(train_data, validation_data, loss, (), seed, labelled=False, teacher=model)
     y, y_validation = file.train.y, file.validation.y
     for part, samples in ((y, train), (y_validation, validation)):
         _check_labels(part, samples, model)
     loss = file.loss or _loss_of(model, y)
-    return TrainingData(Labelled(train, y), Labelled(validation, y_validation), loss, file.metrics, seed, labelled=True)
+    return TrainingData(
+        Labelled(train, y), Labelled(validation, y_validation), loss, file.metrics, seed, labelled=True, teacher=model
+    )
 
 
 def set_seeds(seed: int) -> None:
@@ -96,7 +102,7 @@ def fine_tune(
 
     The learning rate falls to nothing along half a cosine: at a constant one a trained model gets worse before it gets
     better. It stops early after `step.patience` epochs without a better one. A trainer of its own is compiled, so the
-    model may come uncompiled.
+    model may come uncompiled. With a teacher the loss, of validation too, is that of `techniques.distillation`.
 
     Args:
         model: A tf_keras model; its weights change.
@@ -112,6 +118,9 @@ def fine_tune(
     """
     import tf_keras
 
+    if isinstance(step, Taught) and step.teacher == "float":
+        teller.progress(f"{step.kind}: asking the teacher", 0.0)
+        training = _taught(training, step)
     set_seeds(training.seed)
     batches = math.ceil(len(training.train.x[0]) / step.batch_size)
     rate = tf_keras.optimizers.schedules.CosineDecay(step.learning_rate, max(1, batches * step.epochs))
@@ -141,6 +150,30 @@ def evaluate_loss(model: Any, training: TrainingData, batch_size: int = 256) -> 
     """Return the loss on the validation split, of a model that need not be compiled."""
     model.compile(loss=training.loss)
     return _loss(model, training.validation, batch_size)
+
+
+def _taught(training: TrainingData, step: Taught) -> TrainingData:
+    """Return the data with the teacher's outputs as targets, and the labels where there are any."""
+    import tf_keras
+
+    model, splits = training.teacher, []
+    labels = training.train.y if training.labelled else None
+    for split in (training.train, training.validation):
+        own = _own_outputs(model, split.x)
+        behind = split.y if labels is not None and split.y is not None else [None] * len(own)
+        splits.append(Labelled(split.x, tuple(map(with_labels, own, behind))))
+    losses = training.loss if isinstance(training.loss, list | tuple) else [training.loss] * len(model.outputs)
+    made = [
+        taught_loss(
+            end_of(layer),
+            step.temperature,
+            step.soft,
+            tf_keras.losses.get(hard) if labels is not None else None,
+            labels[i] if labels is not None else None,
+        )
+        for i, (layer, hard) in enumerate(zip(_last_layers(model), losses, strict=True))
+    ]
+    return replace(training, train=splits[0], validation=splits[1], loss=made, metrics=())
 
 
 def _best(step: Trained, teller: Teller, choose_from: int, before: float) -> Any:  # noqa: ANN401

@@ -33,13 +33,17 @@ def own(tmp_path_factory):
         (folder / f"{name}-qat.toml").write_text(
             f'name = "{name}-qat"\nconversion = "int8"\n{STEPS.get(name, "")}\n{qat}'
         )
+    taught = f'{STEPS["both"]}\n[[step]]\nkind = "qat"\nkeep = "zeros+clusters"\nepochs = 1'
+    (folder / "taught.toml").write_text(
+        'conversion = "int8"\n' + taught.replace("epochs = 1", 'epochs = 1\nteacher = "float"')
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def made(own, step_models):
     """Artifacts by recipe; what is wrong with one leaves the others alone."""
-    names = [str(own / f"{name}.toml") for name in (*STEPS, *(f"{code}-qat" for code in CODES))]
+    names = [str(own / f"{name}.toml") for name in (*STEPS, *(f"{code}-qat" for code in CODES), "taught")]
     found, failed = compress_each(request(step_models, *names), silent)
     assert failed == []
     return {artifact.recipe: artifact for artifact in found}
@@ -111,6 +115,15 @@ def test_what_was_trained_is_wholly_int8_and_still_knows_its_classes(made, step_
     for name in ("none-qat", "both-qat"):
         assert read_model(made[name].path).float_ops == ()
         assert accuracy(made[name], step_models) > 0.8
+
+
+def test_steps_taught_by_the_float_model_keep_what_earlier_ones_made(made, step_models):
+    artifact = made["taught"]
+
+    assert all("teacher=float" in step for step in artifact.steps)
+    assert all(w.nonzero <= 0.5 * w.count + 1 for w in kernels(artifact))
+    assert read_model(artifact.path).float_ops == ()
+    assert accuracy(artifact, step_models) > 0.8
 
 
 def test_an_artifact_says_how_it_was_made(made, step_models):

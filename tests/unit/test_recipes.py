@@ -1,7 +1,7 @@
 import pytest
 
 from edgeprof.compress.recipes import RECIPES, check_recipe, find_recipes, parse_recipe, read_recipe
-from edgeprof.compress.steps import STEPS, Prune, Qat
+from edgeprof.compress.steps import STEPS, Channels, Prune, Qat
 from edgeprof.errors import UsageError
 
 OWN = """
@@ -131,3 +131,19 @@ def test_a_file_that_is_no_recipe_says_why(text, message, tmp_path):
 def test_a_recipe_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read the recipe `.*none\.toml`"):
         find_recipes([str(tmp_path / "none.toml")])
+
+
+def test_a_teacher_is_named_in_a_recipe_and_left_out_of_one_without():
+    table = {"kind": "channels", "teacher": "float", "soft": 0.5}
+
+    taught = parse_recipe({"name": "mine", "step": [table]})
+
+    assert taught.steps == (Channels(teacher="float", soft=0.5),)
+    assert parse_recipe(taught.fields()) == taught
+    assert {"teacher", "soft", "temperature"}.isdisjoint(Channels().fields())  # as artifacts of older code say
+
+
+def test_what_is_said_of_a_teacher_that_is_not_there_is_refused():
+    assert "`soft` of step `qat` is said of a teacher" in refused({"kind": "qat", "soft": 0.5}).message
+    assert "`teacher = 'flot'` of step `prune` is unknown" in refused({"kind": "prune", "teacher": "flot"}).message
+    assert "unknown key `teacher` of step `distill`" in refused({"kind": "distill", "teacher": "float"}).message

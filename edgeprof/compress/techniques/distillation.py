@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from edgeprof.analysis.numbers import Array
 from edgeprof.compress.techniques.coupling import couple, cut
 from edgeprof.compress.techniques.graph import Layer, Model, Part, activation_name, copy, copy_layer, rebuild
 from edgeprof.compress.techniques.importance import channel_scores
 from edgeprof.errors import ModelError
 
 Loss = Callable[[Any, Any], Any]
+# Far from where float32 has no numbers left, for gradients divide by them.
+_LEAST_SHARE, _FROM_ENDS = 1e-30, 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,65 @@ def weighted(loss: Any, weight: float) -> Loss:  # noqa: ANN401 - a name, a func
 
     found = tf_keras.losses.get(loss)
     return lambda y, output: weight * found(y, output)
+
+
+def with_labels(outputs: Array, labels: Array | None) -> Array:
+    """Return a teacher's outputs and, behind them along the last axis, the labels: what `taught_loss` reads.
+
+    Args:
+        outputs: `(n, ..., values)`.
+        labels: As long; `(n, ...)` or `(n, ..., any)`, or `None`.
+
+    Raises:
+        ModelError: The labels have another shape.
+    """
+    if labels is None:
+        return outputs
+    behind = labels[..., None] if labels.ndim == outputs.ndim - 1 else labels
+    if behind.shape[:-1] != outputs.shape[:-1]:
+        raise ModelError(
+            f"labels of shape {labels.shape[1:]} do not lie beside the teacher's outputs of {outputs.shape[1:]}",
+            'leave `teacher = "float"` out of the step, or the labels out of the training data',
+        )
+    return np.concatenate([outputs, behind.astype(outputs.dtype)], axis=-1)
+
+
+def taught_loss(end: str, temperature: float, soft: float, hard: Loss | None, labels: Array | None) -> Loss:
+    """Return the loss between what `with_labels` made and a student's own outputs.
+
+    Args:
+        end: What the outputs end in, as `end_of` says.
+        temperature: By which logits are divided.
+        soft: Share of the teacher's word.
+        hard: The loss on labels, unless there are none.
+        labels: As given to `with_labels`: their type and their rank count.
+    """
+    import tensorflow as tf
+
+    by_teacher = soft_loss(end, temperature, soft if hard else 1.0)
+
+    def loss(targets: Any, outputs: Any) -> Any:  # noqa: ANN401
+        count = outputs.shape[-1]
+        found = by_teacher(_logits(end, targets[..., :count]), _logits(end, outputs))
+        if hard is None or labels is None:
+            return found
+        behind = targets[..., count:]
+        own = behind[..., 0] if labels.ndim == len(outputs.shape) - 1 else behind
+        return found + (1 - soft) * hard(tf.cast(own, labels.dtype), outputs)
+
+    return loss
+
+
+def _logits(end: str, outputs: Any) -> Any:  # noqa: ANN401
+    """Return logits that give these outputs; those of a softmax up to a constant, which no loss here sees."""
+    import tensorflow as tf
+
+    if end == "softmax":
+        return tf.math.log(tf.maximum(outputs, _LEAST_SHARE))
+    if end == "sigmoid":
+        inside = tf.clip_by_value(outputs, _FROM_ENDS, 1 - _FROM_ENDS)
+        return tf.math.log(inside) - tf.math.log1p(-inside)
+    return outputs
 
 
 def with_ends(student: Model, ends: Sequence[str], teacher: Model, hints: Sequence[Hint]) -> Model:

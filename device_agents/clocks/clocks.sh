@@ -77,7 +77,16 @@ VALUES
   put "$tree/$1/scaling_max_freq" "$high"
   put "$tree/$1/scaling_min_freq" "$low"
   [ -z "$speed" ] || put "$tree/$1/scaling_setspeed" "$speed"
-  read_policy "$1" && [ "$now" = "$2" ]
+  has_policy "$1" "$2"
+}
+
+# Whether policy $1 is $2, now or soon: kernels take limits over in a worker of their own, on a busy board a moment later.
+has_policy() {
+  for pause in 0.1 0.2 0.4 0.8 no; do
+    read_policy "$1" && [ "$now" = "$2" ] && return
+    [ "$pause" = no ] || sleep "$pause" 2>/dev/null || sleep 1
+  done
+  return 1
 }
 
 # Sets `mode` to the number of a Jetson's power mode, or to nothing. Whether it also complains does not matter: without

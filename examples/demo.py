@@ -1,7 +1,8 @@
 """The main job on this machine: a Keras model in, a table out. `make demo` runs it; nothing is precomputed.
 
-Two boards: this machine itself through agent, bootstrap and protocol; and the same machine over SSH, through an OpenSSH server of
-the demo's own on loopback, where one is installed. Everything it writes lies below build/demo.
+Two boards: this machine itself through agent, bootstrap and protocol; then the same machine over SSH, through an OpenSSH server of
+the demo's own on loopback, where one is installed. Boards of their own would be measured at once; these two are one machine, and would
+disturb one another. Everything it writes lies below build/demo.
 """
 
 import os
@@ -34,32 +35,30 @@ def main() -> int:
 
 
 def profile(home: Path, server: Sshd | None) -> int:
-    """Add the board, set it up, measure, and list what is stored."""
-    devices = ["-d", "local"]
+    """Measure this machine, then the same as a board over SSH, and list what is stored."""
+    code = measure(home, "local")
     if server:
         server.let_in(home)
-        edgeprof(
-            home,
-            "device",
-            "add",
-            "loopback",
-            server.url,
-            "--host-key",
-            server.fingerprint,
-            "--target",
-            target(),
-            "--home",
-            WORK / "board",
-        )
-        edgeprof(home, "device", "setup", "loopback")
-        devices += ["-d", "loopback"]
+        add_board(home, server)
+        code = code or measure(home, "loopback")
     else:
         say("no OpenSSH server here: the board over SSH is left out (Debian: apt install openssh-server)")
-    data = ["--calibration", EXAMPLE / "calibration.npz", "--eval", EXAMPLE / "test.npz"]
-    recipes = ["--recipe", "fp32", "--recipe", "int8"]
-    code = edgeprof(home, "profile", EXAMPLE / "fashion_cnn.keras", *devices, *recipes, *data)
     edgeprof(home, "run", "list")
     return code
+
+
+def add_board(home: Path, server: Sshd) -> None:
+    """Add the machine behind the server as a board, and set it up."""
+    how = ["--host-key", server.fingerprint, "--target", target(), "--home", WORK / "board"]
+    edgeprof(home, "device", "add", "loopback", server.url, *how)
+    edgeprof(home, "device", "setup", "loopback")
+
+
+def measure(home: Path, device: str) -> int:
+    """Profile the example's model as it is and as int8."""
+    data = ["--calibration", EXAMPLE / "calibration.npz", "--eval", EXAMPLE / "test.npz"]
+    recipes = ["--recipe", "fp32", "--recipe", "int8"]
+    return edgeprof(home, "profile", EXAMPLE / "fashion_cnn.keras", "-d", device, *recipes, *data)
 
 
 def target() -> str:

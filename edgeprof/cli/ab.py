@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edgeprof.cli.measuring import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
 from edgeprof.cli.options import (
     Calibration,
     InputOutput,
@@ -20,7 +21,6 @@ from edgeprof.cli.options import (
     Wheels,
     complete_device,
 )
-from edgeprof.cli.profile import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
 
 Device = Annotated[str, typer.Option("--device", "-d", help="Where to measure.", autocompletion=complete_device)]
 Margin = Annotated[

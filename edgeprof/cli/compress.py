@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprof.cli import show_error
+from edgeprof.cli.measuring import INTERRUPTED
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -19,7 +20,6 @@ from edgeprof.cli.options import (
     Train,
     Trust,
 )
-from edgeprof.cli.profile import INTERRUPTED
 from edgeprof.errors import UsageError
 
 _INTERRUPTED = "\ninterrupted: finished artifacts, if any, are in `{}`; the same command goes on from there"

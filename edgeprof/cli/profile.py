@@ -1,12 +1,11 @@
 """`edgeprof profile`: the command that measures."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from edgeprof.cli import show_error
+from edgeprof.cli.measuring import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -26,18 +25,8 @@ from edgeprof.cli.options import (
     Wheels,
     complete_corruption,
     complete_device,
-    complete_meter,
     complete_metric,
 )
-
-if TYPE_CHECKING:
-    from edgeprof.devices import Device
-    from edgeprof.profile import Outcome, ProfileRequest
-    from edgeprof.profile.inputs import Inputs
-
-INTERRUPTED = 130
-_INTERRUPTED = "\ninterrupted: finished launches, if any, are stored and `edgeprof run list` shows them"
-_RESUME = "; the same command with `--resume` measures what is left"
 
 Devices = Annotated[
     list[str],
@@ -71,17 +60,6 @@ Metrics = Annotated[
         autocompletion=complete_metric,
     ),
 ]
-Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
-Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
-Launches = Annotated[
-    int | None,
-    typer.Option(
-        "--launches",
-        "-k",
-        help="Fresh processes, each one observation.",
-        show_default="8, 16 or 32; 4 or 8 where instructions are counted",
-    ),
-]
 Precision = Annotated[
     float,
     typer.Option(
@@ -104,7 +82,6 @@ Idle = Annotated[bool, typer.Option("--idle", help="Begin each launch only when 
 Wait = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0, help="Longest that --max-temp and --idle wait a launch.")
 ]
-Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
 PerOp = Annotated[
     bool,
     typer.Option("--per-op", help="Time by operator too, in a process of its own under the runtime's profiler."),
@@ -127,21 +104,9 @@ Energy = Annotated[
     bool,
     typer.Option("--energy/--no-energy", help="Power and energy, where the board has a sensor: 21 s more a cell."),
 ]
-Rail = Annotated[
-    str | None, typer.Option("--rail", metavar="NAME", help="Which power rail, as `edgeprof device probe` names them.")
-]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
-]
-Meter = Annotated[
-    str | None,
-    typer.Option(
-        "--meter",
-        metavar="FILE.toml|ppk2:PORT|joulescope",
-        help="Power from a meter on this host instead: between the board and its supply.",
-        autocompletion=complete_meter,
-    ),
 ]
 BenchmarkModel = Annotated[
     Path | None,
@@ -150,10 +115,6 @@ BenchmarkModel = Annotated[
         metavar="PATH",
         help="Where our own agent cannot run (a phone without LiteRT's AAR): this program, built for the board.",
     ),
-]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
-Reconnect = Annotated[
-    float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
 ]
 
 
@@ -289,33 +250,3 @@ def profile(
 def _from_file(context: typer.Context, parameter: str) -> bool:
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == "DEFAULT_MAP"
-
-
-def measure_and_show(
-    inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", *, store: str | None, as_json: bool
-) -> None:
-    """Measure, print the outcome, and leave with its exit status; Ctrl-C says what is left."""
-    from edgeprof.report.summary import print_outcome
-    from edgeprof.store import shown
-
-    try:
-        outcome = _measured(inputs, request, devices, store)
-    except KeyboardInterrupt:
-        print(_INTERRUPTED + ("" if request.verdict_only else _RESUME), file=sys.stderr)  # noqa: T201
-        raise typer.Exit(INTERRUPTED) from None
-    print_outcome(outcome, store=store and shown(store), as_json=as_json)
-    for failure in outcome.failures:
-        show_error(failure.error)
-    if outcome.failures:
-        raise typer.Exit(max(failure.error.exit_code for failure in outcome.failures))
-
-
-def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", store: str | None) -> "Outcome":
-    from edgeprof.cli.terminal import Terminal
-    from edgeprof.profile import profile as measure
-    from edgeprof.profile.inputs import gather
-    from edgeprof.store import open_store
-
-    with open_store(store) as opened, Terminal() as terminal:
-        ready = gather(inputs, request, terminal.host)
-        return measure(ready, devices, opened, terminal)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprof.cli import show_error
+from edgeprof.cli.measuring import INTERRUPTED
 from edgeprof.cli.options import Json, StoreUrl
-from edgeprof.cli.profile import INTERRUPTED
 
 if TYPE_CHECKING:
     from edgeprof.validate import GateResult, Release

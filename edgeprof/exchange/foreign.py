@@ -48,6 +48,8 @@ def read_any(
     if all(is_zipfile(path) for path in paths):
         return tuple(run for path in paths for run in verify(path).runs)
     if model is None or device is None:
+        for path in paths:
+            _read(path)  # what is no result at all is told first
         raise UsageError(
             "another tool's result does not say for certain what ran where", "add `--model FILE.tflite --device NAME`"
         )

@@ -285,6 +285,13 @@ def test_a_result_that_is_not_whole_or_contradicts_itself_is_refused(write, give
         read_foreign([write(content)], given)
 
 
+def test_what_is_no_result_is_told_before_anything_is_asked_for(write, tmp_path):
+    with pytest.raises(UsageError, match="cannot read `.*nothere`: No such file"):
+        read_any([tmp_path / "nothere"], None, None, None)
+    with pytest.raises(UsageError, match="does not say for certain what ran where"):
+        read_any([write(NEW_TEXT)], None, None, None)
+
+
 def test_a_foreign_run_is_shown_and_never_compared_or_made_a_baseline(write, given, tmp_path):
     run = read_foreign([write(NEW_TEXT)], replace(given, device=MEASURED.device))
 

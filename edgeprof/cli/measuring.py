@@ -1,0 +1,77 @@
+"""What commands that measure share: options, progress while they measure, and how they end."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeprof.cli import show_error
+from edgeprof.cli.options import complete_meter
+
+if TYPE_CHECKING:
+    from edgeprof.devices import Device
+    from edgeprof.profile import Outcome, ProfileRequest
+    from edgeprof.profile.inputs import Inputs
+
+INTERRUPTED = 130
+_INTERRUPTED = "\ninterrupted: finished launches, if any, are stored and `edgeprof run list` shows them"
+_RESUME = "; the same command with `--resume` measures what is left"
+
+Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
+Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
+Launches = Annotated[
+    int | None,
+    typer.Option(
+        "--launches",
+        "-k",
+        help="Fresh processes, each one observation.",
+        show_default="8, 16 or 32; 4 or 8 where instructions are counted",
+    ),
+]
+Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
+Rail = Annotated[
+    str | None, typer.Option("--rail", metavar="NAME", help="Which power rail, as `edgeprof device probe` names them.")
+]
+Meter = Annotated[
+    str | None,
+    typer.Option(
+        "--meter",
+        metavar="FILE.toml|ppk2:PORT|joulescope",
+        help="Power from a meter on this host instead: between the board and its supply.",
+        autocompletion=complete_meter,
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
+Reconnect = Annotated[
+    float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
+]
+
+
+def measure_and_show(
+    inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", *, store: str | None, as_json: bool
+) -> None:
+    """Measure, print the outcome, and leave with its exit status; Ctrl-C says what is left."""
+    from edgeprof.report.summary import print_outcome
+    from edgeprof.store import shown
+
+    try:
+        outcome = _measured(inputs, request, devices, store)
+    except KeyboardInterrupt:
+        print(_INTERRUPTED + ("" if request.verdict_only else _RESUME), file=sys.stderr)  # noqa: T201
+        raise typer.Exit(INTERRUPTED) from None
+    print_outcome(outcome, store=store and shown(store), as_json=as_json)
+    for failure in outcome.failures:
+        show_error(failure.error)
+    if outcome.failures:
+        raise typer.Exit(max(failure.error.exit_code for failure in outcome.failures))
+
+
+def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", store: str | None) -> "Outcome":
+    from edgeprof.cli.terminal import Terminal
+    from edgeprof.profile import profile as measure
+    from edgeprof.profile.inputs import gather
+    from edgeprof.store import open_store
+
+    with open_store(store) as opened, Terminal() as terminal:
+        ready = gather(inputs, request, terminal.host)
+        return measure(ready, devices, opened, terminal)

@@ -55,6 +55,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "powersave_governor": _WALL,
     "proot": _WALL,
     "rate_missed": _WALL,
+    "resumed": (),
     "sampler_load": _ENERGY,
     "short_inference": _LATENCY,
     "short_window": _WALL,

@@ -13,7 +13,8 @@ from edgeprof.pairs import pair_verdicts
 from edgeprof.profile.outcome import Failure, Outcome, Watch
 from edgeprof.profile.request import ProfileRequest, check
 from edgeprof.profile.resume import Earlier, find_earlier
-from edgeprof.profile.session import Session, Setting
+from edgeprof.profile.running import Setting
+from edgeprof.profile.session import Session
 from edgeprof.profile.tiny import TinySession
 from edgeprof.profile.vendor import VendorSession
 from edgeprof.records import RunResult

@@ -63,8 +63,9 @@ class LiveCell:
             self.run = replace(self.run, warnings=(*self.run.warnings, found))
 
     def not_measured(self, metric: str, reason: str) -> None:
-        """Say that a metric has no value, and why."""
-        self.run = replace(self.run, not_measured=(*self.run.not_measured, (metric, reason)))
+        """Say that a metric has no value, and why, once."""
+        if (metric, reason) not in self.run.not_measured:
+            self.run = replace(self.run, not_measured=(*self.run.not_measured, (metric, reason)))
 
 
 def known_facts(artifact: Artifact) -> ModelFacts | None:

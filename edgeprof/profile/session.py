@@ -1,59 +1,37 @@
 """One device's part of a profile: its cells in turns."""
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from threading import Event
+from dataclasses import replace
 from typing import TypeVar
 
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
-from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, ModelError, UsageError
+from edgeprof.errors import DeviceError, LinkLost, ModelError, UsageError
 from edgeprof.power import METRICS
 from edgeprof.profile import conditions
-from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, known_facts, push_inputs
+from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
 from edgeprof.profile.cold import measure_cold
 from edgeprof.profile.energy import measure_power
 from edgeprof.profile.energy_turns import energy_in_turns
 from edgeprof.profile.gates import Gate
-from edgeprof.profile.launch import Cell, LiveLaunch, measure_memory, turns
-from edgeprof.profile.outcome import Failure, Watch
+from edgeprof.profile.launch import LiveLaunch, measure_memory, turns
 from edgeprof.profile.peaks import measure_peaks
 from edgeprof.profile.per_op import measure_per_op
 from edgeprof.profile.pinning import Pinning
 from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
 from edgeprof.profile.resume import cell_key
 from edgeprof.profile.rounds import groups, is_enough, order
+from edgeprof.profile.running import Running, Setting
 from edgeprof.profile.state import Watcher, Window
 from edgeprof.profile.sustained import measure_sustained, throttled_in
 from edgeprof.records import CLOCK_WALL, RunResult
 from edgeprof.remote import Board, connect_board
-from edgeprof.store import Store
 
 MEMORY_REPEATS = 3
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What all devices of a profile share.
-
-    Attributes:
-        store: Where results go.
-        watch: Who is told.
-        stop: Set when nothing more is wanted.
-        session: Name of this profile, on every run of it.
-        finished: Hashes of cells that need not be measured.
-    """
-
-    store: Store
-    watch: Watch
-    stop: Event
-    session: str
-    finished: frozenset[str] = frozenset()
 
 
 class Session:
@@ -67,18 +45,17 @@ class Session:
     def __init__(self, request: ProfileRequest, device: Device, setting: Setting) -> None:
         self._request = request
         self._device = device
-        self._store = setting.store
-        self._watch = setting.watch
         self._setting = setting
-        self._cells: list[LiveCell] = []
+        self._watch = setting.watch
+        self._running = Running(request, device, setting)
         self._watcher: Watcher | None = None
         self._pinning = Pinning(request.plan, lambda text: setting.watch.say(device.name, text))
-        self.failures: list[Failure] = []
+        self.failures = self._running.failures
         self.connected = False
 
     def results(self) -> list[RunResult]:
         """Return the cells as far as they got."""
-        return [cell.run for cell in self._cells]
+        return self._running.results()
 
     def run(self) -> None:
         """Measure; every finished launch is in the store before the next begins.
@@ -97,60 +74,44 @@ class Session:
                 with self._pinning.held(board):
                     self._measure(board, parse_facts(board.agent.probe()))
             except BaseException:
-                self._interrupt()
+                self._running.interrupt()
                 raise
 
     def _measure(self, board: Board, facts: BoardFacts) -> None:
-        self._cells = self._planned(facts)
+        self._plan(facts)
         together = groups(self._cells, facts)
         for group in together:
-            name = self._store.new_run_id() if len(group) > 1 else None
+            name = self._setting.store.new_run_id() if len(group) > 1 else None
             for cell in group:
                 cell.run = replace(cell.run, group=name)
-                self._store.save_run(cell.run)
+                self._running.save(cell)
         for cell in self._cells:
             self._try(cell, board, lambda c: self._prepare(board, c))
         self._watched(board, facts, together)
         if self._request.verdict_only and self._request.energy:
             told = lambda done, total: self._watch.progress(self._device.name, "energy in turns", done, total)  # noqa: E731
-            energy_in_turns(board, self._alive(), facts, self._request, lambda c, do: self._kept(c, board, do), told)
+            energy_in_turns(
+                board, self._running.alive(), facts, self._request, lambda c, do: self._kept(c, board, do), told
+            )
         power = lambda board, cell: self._power(board, cell, facts)  # noqa: E731
         per_op = lambda board, cell: self._per_op(board, cell, facts)  # noqa: E731
         for step in (self._sustained, power, self._memory, self._cold, per_op, self._accuracy):
-            for cell in self._alive():
+            for cell in self._running.alive():
                 self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
         self._finish(board, facts)
 
-    def _planned(self, facts: BoardFacts) -> list[LiveCell]:
-        """Return the cells as they begin; nothing is stored if one of them asks for what the board has not."""
-        cells = []
-        for artifact, plan in self._request.cells():
-            key = cell_key(self._request, self._device, artifact, plan)
-            if key in self._setting.finished:
-                continue
-            cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
-            run = RunResult(
-                run_id=self._store.new_run_id(),
-                created_unix_s=time.time(),
-                status="running",
-                failure=None,
-                artifact=artifact,
-                device=self._device.name,
-                target=self._device.target,
-                board_id=facts.board_id,
-                plan=plan_on(self._request, plan, facts.ns_per_instruction),
-                runtime=None,
-                environment=conditions.environment(facts) + self._pinning.environment(facts),
-                facts=known_facts(artifact),
-                warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
-                session=self._setting.session,
-                cell_sha256=key,
-            )
-            cells.append(LiveCell(run, Cell(artifact.sha256, run.plan, cpus, None, artifact.stateful)))
-        return cells
+    @property
+    def _cells(self) -> list[LiveCell]:
+        return self._running.cells
 
-    def _alive(self) -> list[LiveCell]:
-        return [cell for cell in self._cells if cell.run.status == "running"]
+    def _plan(self, facts: BoardFacts) -> None:
+        """Take the cells in as they begin; nothing is stored if one of them asks for what the board has not."""
+        for artifact, plan in self._running.wanted():
+            cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
+            run = self._running.begin(artifact, plan, cell_key(self._request, self._device, artifact, plan), facts)
+            environment = run.environment + self._pinning.environment(facts)
+            here = plan_on(self._request, plan, facts.ns_per_instruction)
+            self._running.add(replace(run, plan=here, environment=environment), cpus)
 
     def _try(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], T]) -> T | None:
         """Do a step of a cell; again after a cut of the link."""
@@ -163,17 +124,11 @@ class Session:
     def _kept(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], None]) -> None:
         """Do a step of a cell, and store what it gave."""
         self._try(cell, board, step)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _alone(self, cell: LiveCell, step: Callable[[], T]) -> T | None:
         """Do a step of a cell; a fault of its model or of its process ends this cell only."""
-        try:
-            return step()
-        except (DeviceError, ModelError, UsageError) as exc:
-            cell.run = replace(cell.run, status="failed", failure=exc.message)
-            self._store.save_run(cell.run)
-            self.failures.append(Failure(self._device.name, cell.title(), exc))
-            return None
+        return self._running.alone(cell, step, (DeviceError, ModelError, UsageError))
 
     def _come_back(self, board: Board, lost: LinkLost, cells: Sequence[LiveCell]) -> None:
         self._watch.say(self._device.name, lost.message)
@@ -195,7 +150,7 @@ class Session:
     def _watched(self, board: Board, facts: BoardFacts, together: Sequence[Sequence[LiveCell]]) -> None:
         """Measure the launches with a sampler beside them; not where it would be counted with them."""
         if facts.ns_per_instruction is not None:
-            for cell in self._alive():
+            for cell in self._running.alive():
                 for name, _ in conditions.unseen(facts, ()):
                     cell.not_measured(name, "clock_counts_instructions")
             self._launches(board, together)
@@ -204,7 +159,7 @@ class Session:
         self._watcher.start(board)
         self._launches(board, together)
         self._watcher.stop(board)
-        for cell in self._alive():
+        for cell in self._running.alive():
             cell.run = replace(cell.run, states=self._watcher.states(len(cell.run.launches)))
             environment = conditions.with_sampler(cell.run.environment, self._watcher.cost_ratio)
             cell.run = replace(cell.run, environment=environment)
@@ -215,7 +170,7 @@ class Session:
         looks = self._cells[0].run.plan.looks  # the same for all of one device
         chance = random.Random(self._cells[0].run.run_id)  # noqa: S311 - an order, not a secret
         for index in range(looks[-1]):
-            if index in looks and is_enough([cell.run for cell in self._alive()], self._request):
+            if index in looks and is_enough([cell.run for cell in self._running.alive()], self._request):
                 return
             for group in together:
                 self._round(board, group, index, chance)
@@ -253,7 +208,7 @@ class Session:
         for cell, launch in live.items():
             seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
             if seen:
-                self._store.save_launch(cell.run.run_id, seen.launch)
+                self._setting.store.save_launch(cell.run.run_id, seen.launch)
                 cell.add(seen)
                 own_ns += seen.cpu_time_ns
                 self._tell(cell, index)
@@ -277,7 +232,7 @@ class Session:
         cell.run = replace(cell.run, sustained=windows)
         for found in conditions.held_back(throttled_in(windows), "in the sustained run "):
             cell.warn(found.code, found.text)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _power(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
         request = self._request
@@ -288,7 +243,7 @@ class Session:
         say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
         trace = measure_power(board, cell, facts, request.source, say)
         cell.run = replace(cell.run, power=trace)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _memory(self, board: Board, cell: LiveCell) -> None:
         if self._request.verdict_only:
@@ -297,14 +252,14 @@ class Session:
         self._watch.say(self._device.name, f"{cell.title()}: memory")
         repeats = tuple(measure_memory(board, cell.cell) for _ in range(MEMORY_REPEATS))
         cell.run = replace(cell.run, memory=repeats)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _cold(self, board: Board, cell: LiveCell) -> None:
         if not self._request.cold:
             return
         self._watch.say(self._device.name, f"{cell.title()}: cold starts")
         measure_cold(board, cell)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _per_op(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
         if not self._request.per_op:
@@ -313,7 +268,7 @@ class Session:
         measure_per_op(board, cell, self._request.per_op_by)
         if cell.run.op_profile is not None:
             measure_peaks(board, cell, facts, lambda text: self._watch.say(self._device.name, text))
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _accuracy(self, board: Board, cell: LiveCell) -> None:
         request, artifact = self._request, cell.run.artifact
@@ -324,28 +279,21 @@ class Session:
             what = f"{cell.title()}: accuracy" + (f" on {evaluation.name}" if len(request.evaluations) > 1 else "")
             told = lambda done, total, what=what: self._watch.progress(self._device.name, what, done, total)  # noqa: E731
             evaluate(board, cell, evaluation, request.others(artifact, evaluation), request.metrics, told)
-        self._store.save_run(cell.run)
+        self._running.save(cell)
 
     def _finish(self, board: Board, before: BoardFacts) -> None:
         with suppress(LinkLost):
             facts = parse_facts(board.agent.probe())
-            for cell in self._alive():
+            for cell in self._running.alive():
                 cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
                 held_back = conditions.throttling(before, cell.run.states, facts)
                 clocks = self._pinning.doubts(facts, cell.run.states)
                 for found in (*held_back, *clocks, *conditions.heat(cell.run)):
                     cell.warn(found.code, found.text)
-        for cell in self._alive():
+        for cell in self._running.alive():
             for found in conditions.after(cell):
                 cell.warn(found.code, found.text)
-            cell.run = replace(cell.run, status="complete")
-            self._store.save_run(cell.run)
-
-    def _interrupt(self) -> None:
-        for cell in self._alive():
-            cell.run = replace(cell.run, status="interrupted")
-            with suppress(EdgeprofError):
-                self._store.save_run(cell.run)
+            self._running.complete(cell)
 
 
 def _lacks(cell: LiveCell, index: int) -> bool:

@@ -19,12 +19,23 @@ from edgeprof.accuracy import (
 from edgeprof.devices import Device
 from edgeprof.errors import LinkLost, ModelError, TransportError
 from edgeprof.power import METRICS
-from edgeprof.profile.cells import known_facts
-from edgeprof.profile.outcome import Failure
+from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.request import ProfileRequest
-from edgeprof.profile.resume import cell_key
-from edgeprof.profile.session import Setting
-from edgeprof.profile.tinychecks import WINDOW_S, WINDOWS, check_request, coarse_outputs, doubtful_windows, elements
+from edgeprof.profile.resume import cell_key, find_begun
+from edgeprof.profile.running import Running, Setting
+from edgeprof.profile.tinychecks import (
+    NO_VECTORS,
+    NOT_READ_BACK,
+    WINDOW_S,
+    WINDOWS,
+    check_request,
+    coarse_outputs,
+    doubtful_windows,
+    elements,
+    part_outputs,
+    reached,
+    stored_outputs,
+)
 from edgeprof.records import TINY_DEVICE, RunResult, RunWindow
 from edgeprof.remote import Stopped
 from edgeprof.tiny import TinyDevice, Window, as_sent, form_of, parse_tiny, sent_bytes
@@ -38,6 +49,8 @@ _MOST_RUNS = 1_000_000
 # Firmwares print results with three decimals.
 _ROUNDING = 0.0005
 _PAUSE_S = 1.0
+# A host that is killed loses the samples of so long.
+_STORE_S = 2.0
 _UNTOLD = (METRICS[0], "peak_rss_bytes", "temp_mc", "freq_khz", "others_cores")
 
 T = TypeVar("T")
@@ -53,17 +66,19 @@ class TinySession:
     def __init__(self, request: ProfileRequest, device: Device, setting: Setting) -> None:
         self._request, self._device, self._setting = request, device, setting
         self._address = parse_tiny(device.url)
-        self._runs: list[RunResult] = []
-        self._laps_us: list[int] = []
+        self._running = Running(request, device, setting)
+        self.failures = self._running.failures
+        self._step_us = 0
         self._link: TinyDevice | None = None
-        self.failures: list[Failure] = []
 
     def results(self) -> list[RunResult]:
         """Return the cell as far as it got."""
-        return list(self._runs)
+        return self._running.results()
 
     def run(self) -> None:
         """Measure; every finished window is in the store before the next begins.
+
+        A run that the session broke off is gone on with, window by window and sample by sample.
 
         Raises:
             UsageError: The request asks for what such a device cannot give.
@@ -74,23 +89,24 @@ class TinySession:
         self._say(f"connecting to {self._device.url}")
         self._link = self._opened()
         try:
-            self._runs.append(self._planned(self._link))
+            cell = self._running.add(self._taken_up(self._planned(self._link)))
             self._store()
-            self._measure()
-            self._change(status="complete")
-        except ModelError as exc:
-            self._change(status="failed", failure=exc.message)
-            self.failures.append(Failure(self._device.name, self._cell.artifact.model, exc))
+            self._running.alone(cell, self._measure, (ModelError,))
+            if cell.run.status == "running":
+                self._running.complete(cell)
         except BaseException:
-            if self._runs:
-                self._change(status="interrupted")
+            self._running.interrupt()
             raise
         finally:
-            self._link.close()
+            self._open.close()
+
+    @property
+    def _live(self) -> LiveCell:
+        return self._running.cells[0]
 
     @property
     def _cell(self) -> RunResult:
-        return self._runs[0]
+        return self._live.run
 
     @property
     def _open(self) -> TinyDevice:
@@ -108,57 +124,51 @@ class TinySession:
         self._setting.watch.say(self._device.name, text)
 
     def _change(self, **values: object) -> None:
-        self._runs[0] = replace(self._cell, **values)  # type: ignore[arg-type] # fields of RunResult
+        self._live.run = replace(self._cell, **values)  # type: ignore[arg-type] # fields of RunResult
         self._store()
 
     def _store(self) -> None:
-        self._setting.store.save_run(self._cell)
-
-    def _warn(self, code: str, text: str) -> None:
-        self._change(warnings=(*self._cell.warnings, warning(code, text)))
-
-    def _not_measured(self, metric: str, reason: str) -> None:
-        self._change(not_measured=(*self._cell.not_measured, (metric, reason)))
+        self._running.save(self._live)
 
     def _planned(self, link: TinyDevice) -> RunResult:
         artifact, plan = self._request.cells()[0]
         firmware = link.firmware
         said = {"firmware": firmware.profile, "firmware_model": firmware.model, "vendor": firmware.vendor}
-        plan = replace(plan, looks=(self._request.launches or WINDOWS,), launch_s=WINDOW_S, accelerator="unknown")
-        return RunResult(
-            run_id=self._setting.store.new_run_id(),
-            created_unix_s=time.time(),
-            status="running",
-            failure=None,
-            artifact=artifact,
-            device=self._device.name,
-            target=self._device.target,
-            board_id=None,
-            plan=plan,
-            runtime=None,
+        return replace(
+            self._running.begin(artifact, plan, cell_key(self._request, self._device, artifact, plan)),
+            plan=replace(plan, looks=(self._request.launches or WINDOWS,), launch_s=WINDOW_S, accelerator="unknown"),
             environment=tuple((name, value) for name, value in said.items() if value is not None),
-            facts=known_facts(artifact),
-            warnings=self._request.warnings,
-            session=self._setting.session,
-            cell_sha256=cell_key(self._request, self._device, artifact, self._request.cells()[0][1]),
             origin=TINY_DEVICE,
             not_measured=tuple((name, "not_in_protocol") for name in _UNTOLD),
         )
+
+    def _taken_up(self, new: RunResult) -> RunResult:
+        """Return the run that the session broke off, if it is of this firmware and got anywhere; else the new one."""
+        earlier = find_begun(self._setting.store, self._setting.session, new.cell_sha256 or "")
+        if earlier is None or earlier.environment != new.environment or not (earlier.windows or earlier.part):
+            return new
+        if earlier.windows:
+            self._step_us = earlier.windows[-1].resolution_ns // NS_PER_US
+        found = warning("resumed", f"broken off after {reached(earlier)}, and gone on with from there")
+        self._say(found.text)
+        return replace(earlier, status="running", warnings=(*earlier.warnings, found))
 
     def _measure(self) -> None:
         self._again(self._check_model)
         runs = self._cell.plan.runs or self._again(self._enough)
         self._change(plan=replace(self._cell.plan, runs=runs))
-        for index in range(self._cell.plan.looks[-1]):
+        for index in range(len(self._cell.windows), self._cell.plan.looks[-1]):
             self._progress("windows", index, self._cell.plan.looks[-1])
             window = self._again(lambda: self._window(runs))
             self._keep(index, window)
         for code, text in doubtful_windows(self._cell.windows):
-            self._warn(code, text)
+            self._live.warn(code, text)
+        done = {found.data for found in self._cell.evaluations}
         for evaluation in self._request.evaluations:
-            self._evaluate(evaluation)
+            if evaluation.name not in done:
+                self._evaluate(evaluation)
         if not self._request.evaluations:
-            self._not_measured("top1_ratio", "no_evaluation_data")
+            self._live.not_measured("top1_ratio", "no_evaluation_data")
 
     def _again(self, step: Callable[[], T]) -> T:
         """Do a step; again after the line was lost and came back."""
@@ -181,7 +191,8 @@ class TinySession:
             except TransportError as exc:
                 if time.monotonic() > end:
                     raise LinkLost(f"`{self._device.name}` did not come back: {exc.message}", lost.hint) from exc
-        self._warn("link_lost", f"the line was lost and came back ({lost.message}); what it cut short was done again")
+        text = f"the line was lost and came back ({lost.message}); what it cut short was done again"
+        self._live.warn("link_lost", text)
         if samples := self._samples():
             self._open.load(samples[0])
 
@@ -207,10 +218,10 @@ class TinySession:
         if not outputs:
             spec = artifact.inputs[0]
             self._open.load(bytes(sent_bytes(spec, self._form())))
-            self._warn("golden_not_checked", _NO_VECTORS)
+            self._live.warn("golden_not_checked", NO_VECTORS)
         elif len(outputs[0]) != elements(artifact.outputs[0].shape):
             text = f"the firmware prints {len(outputs[0])} numbers, which are not the model's output"
-            self._warn("golden_not_checked", f"{text}: whether it holds this model is not known")
+            self._live.warn("golden_not_checked", f"{text}: whether it holds this model is not known")
         else:
             found = check_golden_values(artifact, np.array(outputs, np.float32), _ROUNDING)
             self._change(golden=found)
@@ -226,7 +237,7 @@ class TinySession:
 
     def _infer(self, runs: int, warmups: int, expected_s: float = 0.0) -> Window:
         window = self._open.infer(runs, warmups, self._cell.plan.timeout_s + 3 * expected_s)
-        self._laps_us += window.laps_us
+        self._step_us = math.gcd(self._step_us, *window.laps_us)
         return window
 
     def _enough(self) -> int:
@@ -249,7 +260,7 @@ class TinySession:
         return self._infer(runs, self._cell.plan.warmup_runs, max(before, default=WINDOW_S))
 
     def _keep(self, index: int, window: Window) -> None:
-        resolution_ns = NS_PER_US * math.gcd(*self._laps_us)
+        resolution_ns = NS_PER_US * self._step_us
         kept = RunWindow(index, window.runs, window.elapsed_ns, resolution_ns, window.host_ns)
         # What the clock's step is becomes plainer with each look at it.
         before = (replace(one, resolution_ns=resolution_ns) for one in self._cell.windows)
@@ -257,35 +268,45 @@ class TinySession:
 
     def _evaluate(self, evaluation: EvalSet) -> None:
         artifact, request = self._cell.artifact, self._request
-        spec = artifact.inputs[0]
-        data = encode_inputs(artifact, evaluation.x)
-        size = len(data) // evaluation.n
-        rows: list[tuple[float, ...]] = []
-        for start in range(0, len(data), size):
-            sample = as_sent(spec, self._form(), data[start : start + size])
-            rows.append(self._again(lambda sample=sample: self._output(sample)))  # type: ignore[misc]
-            self._progress(f"accuracy on {evaluation.name}", len(rows), evaluation.n)
-            if len(rows[-1]) != elements(artifact.outputs[0].shape) or len(artifact.outputs) > 1:
-                self._not_measured("top1_ratio", "outputs_not_in_protocol")
-                return
+        rows = self._outputs(evaluation)
+        if rows is None:
+            self._live.not_measured("top1_ratio", "outputs_not_in_protocol")
+            return
         outputs = (np.array(rows, np.float32),)
         others = request.others(artifact, evaluation)
         found = judge(artifact, evaluation, outputs, others, request.metrics)
-        self._change(evaluations=(*self._cell.evaluations, *found))
         for code, text in (*doubts(found, outputs, others.floats), *coarse_outputs(outputs[0], evaluation)):
-            self._warn(code, text)
+            self._live.warn(code, text)
+        self._change(evaluations=(*self._cell.evaluations, *found), part=None)
+
+    def _outputs(self, evaluation: EvalSet) -> list[tuple[float, ...]] | None:
+        """Return the outputs of every sample, or `None` where others are printed; the cell keeps what there is."""
+        artifact = self._cell.artifact
+        data, size = encode_inputs(artifact, evaluation.x), elements(artifact.outputs[0].shape)
+        each = len(data) // evaluation.n
+        rows = stored_outputs(self._cell.part, evaluation, size)
+        stored_at = time.monotonic()
+        try:
+            for start in range(each * len(rows), len(data), each):
+                sample = as_sent(artifact.inputs[0], self._form(), data[start : start + each])
+                rows.append(self._again(lambda sample=sample: self._output(sample)))  # type: ignore[misc]
+                if len(rows[-1]) != size or len(artifact.outputs) > 1:
+                    rows.clear()
+                    return None
+                self._progress(f"accuracy on {evaluation.name}", len(rows), evaluation.n)
+                if time.monotonic() > stored_at + _STORE_S:
+                    self._keep_outputs(evaluation, rows)
+                    self._store()
+                    stored_at = time.monotonic()
+            return rows
+        finally:
+            self._keep_outputs(evaluation, rows)
+
+    def _keep_outputs(self, evaluation: EvalSet, rows: list[tuple[float, ...]]) -> None:
         if not self._open.reads_back:
-            self._warn("loads_not_verified", _NOT_READ_BACK)
+            self._live.warn("loads_not_verified", NOT_READ_BACK)
+        self._live.run = replace(self._cell, part=part_outputs(evaluation, rows))
 
     def _progress(self, what: str, done: int, total: int) -> None:
         name = f"{self._cell.artifact.model} {self._cell.artifact.recipe}: {what}"
         self._setting.watch.progress(self._device.name, name, done, total)
-
-
-_NO_VECTORS = (
-    "whether the firmware holds this model was not checked: the host has no runtime to make golden vectors; "
-    "`pip install 'edgeprof[compress]'` brings one"
-)
-_NOT_READ_BACK = (
-    "the firmware prints too little of what was loaded to compare it: a flipped digit on the line goes unseen"
-)

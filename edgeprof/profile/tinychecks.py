@@ -9,7 +9,8 @@ from edgeprof import units
 from edgeprof.accuracy import EvalSet
 from edgeprof.errors import UsageError
 from edgeprof.profile.request import ProfileRequest
-from edgeprof.records import RunWindow
+from edgeprof.records import PartOutputs, RunResult, RunWindow
+from edgeprof.stats.packed import pack, unpack
 
 # The rule of MLPerf Tiny: the median of five windows of ten seconds and more.
 WINDOWS = 5
@@ -17,6 +18,13 @@ WINDOW_S = 10.0
 # Two good clocks differ by less than a thousandth; a line's and a host's delays are milliseconds.
 _CLOCK_RATIO = 0.02
 _CLOCK_SLACK_S = 0.1
+NO_VECTORS = (
+    "whether the firmware holds this model was not checked: the host has no runtime to make golden vectors; "
+    "`pip install 'edgeprof[compress]'` brings one"
+)
+NOT_READ_BACK = (
+    "the firmware prints too little of what was loaded to compare it: a flipped digit on the line goes unseen"
+)
 
 
 def check_request(request: ProfileRequest) -> None:
@@ -39,6 +47,8 @@ def check_request(request: ProfileRequest) -> None:
         "--cold": request.cold,
         "--max-temp": plan.max_temp_mc is not None,
         "--idle": plan.idle,
+        "--pin-clocks": plan.pin_clocks is not None,
+        "--power-mode": plan.power_mode is not None,
     }
     for option, given in asked.items():
         if given:
@@ -55,6 +65,20 @@ def coarse_outputs(output: NDArray[np.float32], evaluation: EvalSet) -> list[tup
         return []
     text = f"the two highest outputs of {ties} of {evaluation.n} samples of `{evaluation.name}` read the same"
     return [("coarse_outputs", f"{text} with the decimals printed; the first of them counts")]
+
+
+def part_outputs(evaluation: EvalSet, rows: Sequence[tuple[float, ...]]) -> PartOutputs | None:
+    """Return the outputs of the first samples of a set for the store; `None` where there are none."""
+    if not rows:
+        return None
+    return PartOutputs(evaluation.name, evaluation.sha256, len(rows), pack(np.array(rows, np.float32)))
+
+
+def stored_outputs(part: PartOutputs | None, evaluation: EvalSet, size: int) -> list[tuple[float, ...]]:
+    """Return what is stored of a set's outputs, `size` numbers a sample; nothing where it is another set's."""
+    if part is None or (part.data, part.sha256) != (evaluation.name, evaluation.sha256):
+        return []
+    return [tuple(row) for row in unpack(part.values).reshape(part.n_samples, size).tolist()]
 
 
 def elements(shape: tuple[int, ...]) -> int:
@@ -74,3 +98,9 @@ def doubtful_windows(windows: Sequence[RunWindow]) -> Iterator[tuple[str, str]]:
             text = f"in {units.duration(window.host_ns)} of the host's clock the device's counted"
             yield "device_clock", f"{text} {units.duration(window.elapsed_ns)}: is its unit the microsecond?"
             return
+
+
+def reached(run: RunResult) -> str:
+    """Say how far a run got before it was broken off."""
+    windows = f"{len(run.windows)} of {run.plan.looks[-1]} windows"
+    return windows if run.part is None else f"{windows} and {run.part.n_samples} samples of `{run.part.data}`"

@@ -4,8 +4,6 @@ A launch is a fresh process here too, but there are no samples: no percentile of
 accuracy, no check of outputs. Cells take turns launch by launch, never block by block, and are never compared in turns.
 """
 
-import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
@@ -14,12 +12,10 @@ from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, MeasurementError, UsageError
 from edgeprof.profile import conditions
-from edgeprof.profile.cells import LiveCell, known_facts
-from edgeprof.profile.launch import Cell
-from edgeprof.profile.outcome import Failure
+from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.request import ProfileRequest, resolve_cpus
-from edgeprof.profile.resume import cell_key
-from edgeprof.profile.session import Setting
+from edgeprof.profile.resume import cell_keys
+from edgeprof.profile.running import Running, Setting
 from edgeprof.records import Artifact, RunPlan, RunResult, RuntimeInfo, State
 from edgeprof.remote.vendor import TOOL, VendorBoard, VendorRun, connect_vendor
 from edgeprof.units import NS_PER_MS, quantity
@@ -45,12 +41,12 @@ class VendorSession:
         self._device = device
         self._setting = setting
         self._reason = reason
-        self._cells: list[LiveCell] = []
-        self.failures: list[Failure] = []
+        self._running = Running(request, device, setting)
+        self.failures = self._running.failures
 
     def results(self) -> list[RunResult]:
         """Return the cells as far as they got."""
-        return [cell.run for cell in self._cells]
+        return self._running.results()
 
     def run(self) -> None:
         """Measure; every finished launch is in the store before the next begins.
@@ -70,60 +66,35 @@ class VendorSession:
             try:
                 self._measure(board, facts)
             except BaseException:
-                self._interrupt()
+                self._running.interrupt()
                 raise
 
     def _measure(self, board: VendorBoard, facts: BoardFacts) -> None:
-        for artifact, plan in self._request.cells():
-            key = _key(self._request, self._device, artifact, plan)
-            if key not in self._setting.finished:
-                self._cells.append(self._planned(board, facts, (artifact, plan, key)))
-        for cell in self._cells:
-            self._setting.store.save_run(cell.run)
+        for artifact, plan in self._running.wanted():
+            self._begin(board, facts, artifact, plan)
+        cells = self._running.cells
+        for cell in cells:
+            self._running.save(cell)
             self._alone(cell, lambda c=cell: board.push_model(c.run.artifact.path, c.run.artifact.sha256))  # type: ignore[misc]
-        count = self._cells[0].run.plan.looks[-1] if self._cells else 0
+        count = cells[0].run.plan.looks[-1] if cells else 0
         for index in range(count):
-            for cell in self._alive():
+            for cell in self._running.alive():
                 self._alone(cell, lambda c=cell, i=index: self._launch(board, c, i))  # type: ignore[misc]
         self._finish(board)
 
-    def _planned(self, board: VendorBoard, facts: BoardFacts, what: tuple[Artifact, RunPlan, str]) -> LiveCell:
-        artifact, plan, key = what
+    def _begin(self, board: VendorBoard, facts: BoardFacts, artifact: Artifact, plan: RunPlan) -> None:
         cpus = resolve_cpus(plan.cpus, facts.core_ranks(), self._device.name)
-        run = RunResult(
-            run_id=self._setting.store.new_run_id(),
-            created_unix_s=time.time(),
-            status="running",
-            failure=None,
-            artifact=artifact,
-            device=self._device.name,
-            target=self._device.target,
-            board_id=facts.board_id,
-            plan=replace(plan, looks=(self._request.launches or plan.looks[0],)),
-            runtime=RuntimeInfo(TOOL, f"sha256 {board.sha256[:12]}", board.sha256, "delegate unknown"),
-            environment=conditions.environment(facts),
-            facts=known_facts(artifact),
-            warnings=(*self._request.warnings, *conditions.before(facts, self._device, artifact, plan)),
-            session=self._setting.session,
-            cell_sha256=key,
-            origin=TOOL,
-        )
-        cell = LiveCell(run, Cell(artifact.sha256, run.plan, cpus, None, artifact.stateful))
+        key = cell_keys(self._request, self._device, artifact, plan)[-1]  # the program is named
+        run = self._running.begin(artifact, plan, key, facts)
+        runtime = RuntimeInfo(TOOL, f"sha256 {board.sha256[:12]}", board.sha256, "delegate unknown")
+        plan = replace(plan, looks=(self._request.launches or plan.looks[0],))
+        cell = self._running.add(replace(run, plan=plan, runtime=runtime, origin=TOOL), cpus)
         cell.warn("foreign", _HOW)
         cell.warn("golden_not_checked", _NOT_CHECKED)
-        return cell
-
-    def _alive(self) -> list[LiveCell]:
-        return [cell for cell in self._cells if cell.run.status == "running"]
 
     def _alone(self, cell: LiveCell, step: Callable[[], object]) -> None:
         """Do a step of a cell; a fault of its process or of its result ends this cell only."""
-        try:
-            step()
-        except (DeviceError, MeasurementError) as exc:
-            cell.run = replace(cell.run, status="failed", failure=exc.message)
-            self._setting.store.save_run(cell.run)
-            self.failures.append(Failure(self._device.name, cell.title(), exc))
+        self._running.alone(cell, step, (DeviceError, MeasurementError))
 
     def _launch(self, board: VendorBoard, cell: LiveCell, index: int) -> None:
         run, plan = cell.run, cell.run.plan
@@ -143,22 +114,17 @@ class VendorSession:
         status = board.thermal_status()
         state = None if status is None else State(None, None, None, None, thermal_status=status)
         cell.run = replace(run, summaries=(*run.summaries, launch), states=(*run.states, state))
-        self._setting.store.save_run(cell.run)
-        done = index * len(self._cells) + self._cells.index(cell) + 1
-        self._setting.watch.launched(cell.run, done, plan.looks[-1] * len(self._cells))
+        self._running.save(cell)
+        cells = self._running.cells
+        done = index * len(cells) + cells.index(cell) + 1
+        self._setting.watch.launched(cell.run, done, plan.looks[-1] * len(cells))
 
     def _finish(self, board: VendorBoard) -> None:
         facts = parse_facts(board.probe())
-        for cell in self._alive():
+        for cell in self._running.alive():
             cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
             _doubt(cell)
-            cell.run = replace(cell.run, status="complete")
-            self._setting.store.save_run(cell.run)
-
-    def _interrupt(self) -> None:
-        for cell in self._alive():
-            cell.run = replace(cell.run, status="interrupted")
-            self._setting.store.save_run(cell.run)
+            self._running.complete(cell)
 
 
 def _doubt(cell: LiveCell) -> None:
@@ -184,13 +150,10 @@ def _refuse(request: ProfileRequest) -> None:
         "--eval": bool(request.evaluations),
         "--max-temp": request.plan.max_temp_mc is not None,
         "--idle": request.plan.idle,
+        "--pin-clocks": request.plan.pin_clocks is not None,
+        "--power-mode": request.plan.power_mode is not None,
     }
     found = [option for option, wanted in asked.items() if wanted]
     if found:
         hint = f"leave {' and '.join(found)} out, or bring what our own agent needs: docs/android.md"
         raise UsageError(f"{TOOL} gives summaries alone, and {found[0]} needs more", hint)
-
-
-def _key(request: ProfileRequest, device: Device, artifact: Artifact, plan: RunPlan) -> str:
-    """Return the hash of a cell as the program measures it, which is no cell that our agent measured."""
-    return hashlib.sha256(f"{TOOL} {cell_key(request, device, artifact, plan)}".encode()).hexdigest()

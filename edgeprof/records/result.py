@@ -48,6 +48,23 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class PartOutputs:
+    """Outputs of the first samples of an evaluation set; the rest has yet to run.
+
+    Attributes:
+        data: The set's name.
+        sha256: Hash of what it was read from.
+        n_samples: Samples so far.
+        values: Packed (`edgeprof.stats.pack`), sample after sample.
+    """
+
+    data: str
+    sha256: str
+    n_samples: int
+    values: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeInfo:
     """The inference runtime a result was measured with; part of its identity.
 
@@ -146,6 +163,7 @@ class RunResult:
         summaries: Launches of a vendor's tool that edgeprof started, in order; there are no `launches` then.
         energy_turns: Windows of power that took turns with those of the run it is compared with; their waits are empty.
         windows: Launches of a device that tells no single runs; it has no `launches` then.
+        part: How far the evaluation got that was under way, on a device where each sample takes its time; else `None`.
     """
 
     run_id: str
@@ -181,6 +199,7 @@ class RunResult:
     summaries: tuple[SummaryLaunch, ...] = ()
     energy_turns: tuple[PowerTrace, ...] = ()
     windows: tuple[RunWindow, ...] = ()
+    part: PartOutputs | None = None
 
 
 @dataclass(frozen=True, slots=True)

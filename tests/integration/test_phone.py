@@ -153,6 +153,21 @@ def test_where_our_agent_cannot_run_a_vendor_s_program_is_read_through_its_resul
     assert (shown.code, "Traceback" in shown.err) == (0, False)
 
 
+def test_what_a_vendor_s_program_completed_is_not_measured_again_on_resume(by_vendor, cli):
+    first = by_vendor("whole", "--json")
+    second = by_vendor("whole", "--threads", "1", "--threads", "2", "--resume", "--json")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    (done,) = first.json()["items"]
+    document = second.json()
+    assert document["taken"] == [done["run_id"]]
+    assert [(item["plan"]["threads"], item["session"]) for item in document["items"]] == [
+        (1, done["session"]),
+        (2, done["session"]),
+    ]
+    assert len(cli("run", "list", "--json").json()["items"]) == 2
+
+
 def test_a_vendor_s_result_that_is_not_whole_is_no_result(phone, model, tmp_path, monkeypatch, cli):
     pytest.importorskip("google.protobuf")
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", cli.env["ANDROID_ADB_SERVER_PORT"])

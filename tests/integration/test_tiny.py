@@ -2,6 +2,8 @@
 
 import re
 import signal
+import struct
+import threading
 import time
 from contextlib import contextmanager
 
@@ -11,9 +13,13 @@ import pytest
 
 from edgeprof.report.document import schema
 from edgeprof.store import open_store
+from edgeprof.tiny import Responder
 from tests.contract.transport.relay import Relay
 from tests.diagonal import write_diagonal
+from tests.tinydevices import Terminal
 
+# Outputs are stored every two seconds.
+STORED_AFTER_S = 2.2
 QUICK = ("--launches", "3", "--runs", "2000")
 
 
@@ -137,6 +143,79 @@ def test_a_line_that_is_cut_is_made_again_and_a_device_that_goes_away_keeps_its_
     assert len(run.windows) >= after
     assert run.status == "interrupted"
     assert "link_lost" in {found.code for found in run.warnings}
+
+
+class Doubler:
+    """What a device runs: four floats, twice each; it is slow with one sample and hangs at another, until `on` is set.
+
+    Attributes:
+        loaded: Every sample that was loaded.
+    """
+
+    def __init__(self, slow: bytes, hangs: bytes):
+        self.slow, self.hangs = slow, hangs
+        self.loaded = []
+        self.on = threading.Event()
+
+    def load(self, sample):
+        self.sample = sample
+        self.loaded.append(sample)
+
+    def clock_us(self):
+        return time.monotonic_ns() // 1000
+
+    def run(self, count):
+        if self.sample == self.slow and not self.on.is_set():
+            time.sleep(STORED_AFTER_S)
+        if self.sample == self.hangs:
+            self.on.wait(110)
+        return 100 * count
+
+    def results(self):
+        return tuple(2 * value for value in struct.unpack("<4f", self.sample))
+
+
+def test_a_host_that_was_killed_goes_on_with_the_window_and_the_sample_it_was_at(cli, model, samples):
+    x = [row.tobytes() for row in np.load(samples)["x"]]
+    board = Doubler(slow=x[3], hangs=x[5])
+    device = Terminal(Responder("test", "x01", 16, board).heard)
+    asked = ("profile", model, "-d", "mcu", *QUICK, "--eval", samples)
+    try:
+        cli("device", "add", "mcu", f"tiny+serial://{device.place}?wait=20")
+        process = cli.start(*asked)
+        await_part(cli)
+        process.kill()
+        process.communicate(timeout=60)
+        before = stored(cli)
+        board.on.set()
+        board.loaded.clear()
+        done = cli(*asked, "--resume", "--json")
+    finally:
+        board.on.set()
+        device.close()
+
+    assert done.code == 0, done.err
+    (run,) = done.json()["items"]
+    figures = {(m["name"], m["statistic"]): m for m in run["metrics"]}
+    assert (before.status, before.part.n_samples) == ("interrupted", 4)
+    assert (run["run_id"], run["status"]) == (before.run_id, "complete")
+    assert [window["elapsed_ns"] for window in run["windows"]] == [window.elapsed_ns for window in before.windows]
+    assert (figures["top1_ratio", "share"]["n_samples"], figures["top1_ratio", "share"]["point"]) == (12, 1.0)
+    assert [sample for sample in board.loaded if sample in x] == x[4:]
+    assert "broken off after 3 of 3 windows and 4 samples of `eval`, and gone on with from there" in done.err
+    assert "resumed" in {found["code"] for found in run["warnings"]}
+    assert stored(cli).part is None
+
+
+def await_part(cli):
+    """Wait until the only run has outputs of some samples in the store."""
+    end = time.monotonic() + 180
+    while time.monotonic() < end:
+        run = stored(cli)
+        if run and run.part:
+            return
+        time.sleep(0.2)
+    raise AssertionError("no outputs came")
 
 
 def await_windows(cli, count: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 from edgeprof.accuracy import EvalSet
 from edgeprof.devices import LOCAL
 from edgeprof.profile import ProfileRequest
-from edgeprof.profile.resume import cell_key, find_earlier
+from edgeprof.profile.resume import cell_key, cell_keys, find_earlier
 from edgeprof.records import Reference, RunPlan
 from edgeprof.store import open_store
 from tests.unit.test_store import ARTIFACT, RUN
@@ -70,3 +70,17 @@ def test_only_the_newest_session_is_gone_on_with_and_only_what_it_completed_coun
     assert earlier is not None
     assert (earlier.session, [run.run_id for run in earlier.runs]) == ("new", ["c"])
     assert earlier.cells() == {one}
+
+
+def test_a_vendor_s_program_counts_only_while_it_is_named_and_another_program_is_another_cell(tmp_path):
+    own = cell_key(REQUEST, LOCAL, ARTIFACT, PLAN)
+    keys = []
+    for words in ("one", "two"):
+        program = tmp_path / words
+        program.write_text(words)
+        setup = replace(REQUEST.setup, benchmark_model=program)
+        keys.append(cell_keys(replace(REQUEST, setup=setup), LOCAL, ARTIFACT, PLAN))
+
+    assert cell_keys(REQUEST, LOCAL, ARTIFACT, PLAN) == (own,)
+    assert [pair[0] for pair in keys] == [own, own]
+    assert len({own, *(pair[1] for pair in keys)}) == 3

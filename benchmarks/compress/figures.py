@@ -19,6 +19,7 @@ from edgeprof.stats.proportions import Range, wilson
 
 # The issue's: what compression must win, and how much accuracy it may cost.
 SMALLER, FASTER, MOST_DROP = 0.70, 1.5, 0.01
+UNREACHED = "not reached yet"
 _STRUCTURE = ("channels", "distill")
 
 
@@ -124,7 +125,7 @@ def rows(bench: Bench, subject: Subject) -> list[Row]:
         made.append(
             Row(
                 recipe,
-                entry.failure if entry else "not reached yet",
+                entry.failure if entry else UNREACHED,
                 static_cost(artifact.path) if artifact else None,
                 _scored(run, labelled=subject.labelled) if run else None,
                 latencies.get(recipe.name),

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.compress.figures import Answer, Row, Scored, Timed, answers, in_float, load_of, middle_load, rows
+from benchmarks.compress.figures import (
+    UNREACHED,
+    Answer,
+    Row,
+    Scored,
+    Timed,
+    answers,
+    in_float,
+    load_of,
+    middle_load,
+    rows,
+)
 from benchmarks.compress.measuring import Bench
 from benchmarks.compress.subjects import BASE, FLOAT, Subject
 from edgeprof import units
@@ -16,6 +27,8 @@ from edgeprof.metrics import estimates
 from edgeprof.stats.proportions import Range
 
 NOT = "not measured"
+# A file is named on the page, not the folders that it lies in on this machine.
+_PATH = re.compile(r"(?<![\w.])/(?:[^/`\s]+/)+")
 _HEAD = """# Compression: figures
 
 Written by `make bench-compress`, which goes on where it stopped; do not edit. Every figure comes out of the product's own parts: `compress`, and `profile` on this machine.
@@ -132,14 +145,36 @@ def _float_line(found: Sequence[Row]) -> str:
 
 def _sizes(subject: Subject, found: Sequence[Row]) -> Iterator[str]:
     base = next((row.static for row in found if row.recipe.name == BASE), None)
-    what = "top-1" if subject.labelled else "agrees with float"
-    yield f"| recipe | file | gzip | gzip ÷ int8's | MACs | activations | {what}, 95 % |" + (
-        " drop, points |" if subject.labelled else ""
-    )
-    yield "|---|---|---|---|---|---|---|" + ("---|" if subject.labelled else "")
+    heads = ["recipe", "file", "gzip", "gzip ÷ int8's", "MACs", "activations"]
+    heads.append(f"{'top-1' if subject.labelled else 'agrees with float'}, 95 %")
+    cells = []
     for row in found:
-        cells = [f"`{row.recipe.name}`", *_static(row, base.gzip_bytes if base else None), _share(row)]
-        yield _line([*cells, _drop(row.drop)] if subject.labelled else cells)
+        if row.failure != UNREACHED:
+            cells.append([f"`{row.recipe.name}`", *_static(row, base.gzip_bytes if base else None), _share(row)])
+            cells[-1] += [_drop(row.drop)] if subject.labelled else []
+    yield from _table([*heads, "drop, points"] if subject.labelled else heads, cells)
+    yield from _unreached(found)
+
+
+def _unreached(found: Sequence[Row]) -> Iterator[str]:
+    names = [f"`{row.recipe.name}`" for row in found if row.failure == UNREACHED]
+    if names:
+        yield ""
+        yield f"Not reached yet: {', '.join(names)}."
+
+
+def _table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table without the columns in which nothing was measured, and a sentence that names them."""
+    if not cells:
+        return
+    empty = [i for i in range(len(heads)) if all(row[i] == NOT for row in cells)]
+    yield _line([head for i, head in enumerate(heads) if i not in empty])
+    yield "|" + "---|" * (len(heads) - len(empty))
+    for row in cells:
+        yield _line([cell for i, cell in enumerate(row) if i not in empty])
+    if empty:
+        yield ""
+        yield f"Not measured: {', '.join(heads[i].partition(',')[0] for i in empty)}."
 
 
 def _static(row: Row, base: int | None) -> list[str]:
@@ -165,21 +200,30 @@ def _corrupted(found: Sequence[tuple[str, Scored]]) -> Iterator[str]:
 
 def _speeds(found: Sequence[Row]) -> Iterator[str]:
     timed = [row.latency for row in found if row.latency]
-    yield _load(timed)
-    yield ""
-    yield "| recipe | latency, median, 95 % | speed ÷ int8's, 99 % | memory | instructions | fewer than int8 by, 99 % |"
-    yield "|---|---|---|---|---|---|"
+    heads = [
+        "recipe",
+        "latency, median, 95 %",
+        "speed ÷ int8's, 99 %",
+        "memory",
+        "instructions",
+        "fewer than int8 by, 99 %",
+    ]
+    cells = []
     for row in found:
         if row.latency or row.instructions:
             own, counted = row.latency, row.instructions
-            yield _line(
+            cells.append(
                 [f"`{row.recipe.name}`", _cost(own), _ratio(own), _memory(own), _cost(counted), _ratio(counted)]
             )
+    yield _load(timed)
+    if cells:
+        yield ""
+    yield from _table(heads, cells)
 
 
 def _load(timed: Sequence[Timed]) -> str:
     if not timed:
-        return f"Latency and memory: {NOT}."
+        return f"Latency and memory: {NOT} yet."
     load, middle = load_of(timed), middle_load(timed)
     days = sorted({f"{datetime.fromtimestamp(one.entry.unix_s, UTC):%Y-%m-%d %H:%M}" for one in timed})
     codes = sorted({warning.code for one in timed for warning in one.run.warnings if "latency_ns" in warning.spoils})
@@ -222,7 +266,7 @@ def _memory(timed: Timed | None) -> str:
 
 def _share(row: Row) -> str:
     if row.scored is None:
-        return f"{NOT}: {row.failure}" if row.failure else NOT
+        return f"{NOT}: {_PATH.sub('', row.failure)}" if row.failure else NOT
     share = row.scored.share
     return f"{share.point:.2%} ({share.low:.2%} … {share.high:.2%})".replace("%", " %")
 

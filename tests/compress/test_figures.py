@@ -83,6 +83,19 @@ def test_a_failed_recipe_is_kept_with_its_reason_and_shown(bench, subject, tmp_p
     assert (tmp_path / "page.md").read_text().count("not measured: the converter crashed") == 2
 
 
+def test_recipes_that_were_not_reached_are_named_below_and_empty_columns_left_out(bench, subject, tmp_path):
+    (int8, _) = find_recipes(subject.recipes)
+    bench.ledger.add(ACCURACY, cell_key(subject, int8), failure="LiteRT refuses `/root/.cache/made/model.tflite`")
+
+    write_page(tmp_path / "page.md", bench, [subject])
+
+    page = (tmp_path / "page.md").read_text()
+    assert "\nNot reached yet: `fp32`.\n" in page
+    assert "| recipe | top-1, 95 % |\n|---|---|\n| `int8` | not measured: LiteRT refuses `model.tflite` |\n" in page
+    assert "\nNot measured: file, gzip, gzip ÷ int8's, MACs, activations, drop.\n" in page
+    assert page.rstrip().endswith("Latency and memory: not measured yet.")
+
+
 def test_a_cell_that_failed_is_tried_again_by_other_code_only(tmp_path):
     Ledger(tmp_path).add(ACCURACY, "a", failure="it crashed")
     lines = tmp_path / "cells.jsonl"

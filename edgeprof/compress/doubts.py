@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeprof.analysis.flatbuffer import ModelFile, read_model
+from edgeprof.analysis.flatbuffer import ModelFile, parse, read_model, tensor_spec
 from edgeprof.analysis.numbers import Array, from_tensor, sqnr_db
 from edgeprof.analysis.weights import read_weights
 from edgeprof.compress.converting import left_float
@@ -21,6 +21,8 @@ _LOSSY_AGREEMENT = 0.75
 # Of fewer samples no share is worth a warning.
 _ENOUGH = 16
 _PROBED = 8
+# TensorFlow's quantiser gives a layer that only ever was zero a range of 1e-6 each way; found in files of 2.19.
+_NO_RANGE_SCALE = 1e-8
 
 
 def doubts(path: Path, recipe: Recipe, outputs: Sequence[Array], expected: Sequence[Array]) -> Warnings:
@@ -70,6 +72,20 @@ def zero_ranges(float_model: bytes, calibration: Mapping[str, Array]) -> Warning
     names = ", ".join(_short(name) for name in flat[:5])
     text = f"these layers give one and the same value for all calibration samples looked at: {names}"
     return (("zero_range", f"{text}; are the samples scaled as the model wants, and is it trained?"),)
+
+
+def silent_layers(path: Path) -> tuple[str, ...]:
+    """Return the layers of an integer `.tflite` that gave nothing but zero for all calibration samples."""
+    return parse(path, _silent_layers)
+
+
+def _silent_layers(data: bytes) -> tuple[str, ...]:
+    import tflite
+
+    graph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    made = (graph.Operators(i).Outputs(0) for i in range(graph.OperatorsLength()) if graph.Operators(i).OutputsLength())
+    specs = [tensor_spec(graph, number) for number in made]
+    return tuple(_short(spec.name) for spec in specs if spec.scale is not None and spec.scale < _NO_RANGE_SCALE)
 
 
 def _short(name: str) -> str:

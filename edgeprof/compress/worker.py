@@ -18,7 +18,7 @@ from edgeprof.analysis.numbers import Array
 from edgeprof.compress.bridge import to_tf_keras
 from edgeprof.compress.calibration import fitted, load_calibration
 from edgeprof.compress.converting import by_name, convert
-from edgeprof.compress.doubts import Warnings, doubts, parity, zero_ranges
+from edgeprof.compress.doubts import Warnings, doubts, parity, silent_layers, zero_ranges
 from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.program import Program, load_program, naming_of, run_program, same_inputs, save_program
@@ -174,12 +174,30 @@ def _make(making: _Making, recipe: Recipe, stages: Sequence[str], telling: _Tell
     (folder / "model.tflite").write_bytes(content)
     if samples and recipe.conversion.calibrated and not recipe.steps:
         found = (*found, *making.origin.zero_ranges(saved, samples))
-    given = _in_file_order(program, making.golden, folder)
-    outputs = write_golden(folder / "model.tflite", given, folder / "golden.npz", keep=SAMPLES)
+    outputs = _golden(making, program, folder)
     expected = run_program(program, making.golden)
     if recipe.conversion.type == "fp32":
         found = (*found, *parity(read_model(folder / "model.tflite"), outputs, expected))
     return (*found, *doubts(folder / "model.tflite", recipe, outputs, expected)), notes
+
+
+def _golden(making: _Making, program: Program, folder: Path) -> list[Array]:
+    """Write the file's outputs on golden inputs; return them.
+
+    Raises:
+        ModelError: LiteRT refuses the file; where layers have no range, that is why.
+    """
+    model = folder / "model.tflite"
+    try:
+        given = _in_file_order(program, making.golden, folder)
+        return write_golden(model, given, folder / "golden.npz", keep=SAMPLES)
+    except ModelError as exc:
+        names = silent_layers(model)
+        if not names:
+            raise
+        text = f"no runtime can scale its integers: nothing but zero came out of {', '.join(names[:5])}"
+        hint = "take fewer channels or weights, by another importance, or fine-tune (`--train`)"
+        raise ModelError(f"{text} for all calibration samples", hint) from exc
 
 
 def after_steps(origin: Origin, recipe: Recipe, stages: Sequence[str], say: Say) -> tuple[Program, Warnings, Warnings]:

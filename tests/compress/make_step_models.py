@@ -73,6 +73,28 @@ broken.get_layer("broken").set_weights([kernel, bias])
 broken.save(FOLDER / "broken.keras")
 
 
+def silent():
+    """Return a model of which half of the channels, those of the greatest weights, never get above zero."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            K.Conv2D(8, 3, activation="relu"),
+            K.DepthwiseConv2D(3, activation="relu"),
+            K.GlobalAveragePooling2D(),
+            K.Dense(3, activation="softmax"),
+        ]
+    )
+    kernel, bias = model.layers[0].get_weights()
+    kernel[..., :4] *= 10
+    model.layers[0].set_weights([kernel, bias])
+    kernel, bias = model.layers[1].get_weights()
+    model.layers[1].set_weights([kernel, bias - 1000 * (np.arange(8) < 4)])
+    return model
+
+
+silent().save(FOLDER / "silent.keras")
+
+
 class Own(keras.Model):
     def __init__(self, **options):
         super().__init__(**options)

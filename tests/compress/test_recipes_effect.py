@@ -222,3 +222,11 @@ def test_a_layer_that_gives_one_value_for_all_samples_is_flagged(models):
     (artifact,) = compress(CompressRequest(models / "constant.keras", ("int8",), models / "rows.npz"), silent)
 
     assert {"zero_range", "constant_output"} <= {code for code, _ in artifact.warnings}
+
+
+def test_integers_that_no_runtime_can_scale_are_refused_with_the_layer_that_fell_silent(step_models):
+    """Pruning by weights keeps the half of the channels that never get above zero."""
+    with pytest.raises(ModelError, match="nothing but zero came out of .*depthwise") as caught:
+        compress(request(step_models, "channels50-int8", model="silent.keras", train=None), silent)
+
+    assert "--train" in caught.value.hint

@@ -58,6 +58,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "resumed": (),
     "sampler_load": _ENERGY,
     "short_inference": _LATENCY,
+    "taken_up": (),
     "short_window": _WALL,
     "target_differs": (),
     "throttled": (*_WALL, *_ENERGY),

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli.measuring import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
+from edgeprof.cli.measuring import (
+    Cpus,
+    Launches,
+    Meter,
+    Rail,
+    Reconnect,
+    Resume,
+    Runs,
+    Threads,
+    Timeout,
+    measure_and_show,
+)
 from edgeprof.cli.options import (
     Calibration,
     InputOutput,
@@ -53,6 +64,7 @@ def ab(
     power_mode: PowerModeName = None,
     timeout_s: Timeout = 120.0,
     reconnect_s: Reconnect = 30.0,
+    resume: Resume = False,
     runtime: Runtime = None,
     energy: Energy = False,
     rail: Rail = None,
@@ -67,6 +79,7 @@ def ab(
     """Measure two of anything against one another, and say whether one is faster.
 
     Both run side by side, in short turns of random order, in fresh processes; it ends as soon as the verdict is there.
+    Ctrl-C loses no finished pair of launches: the same command with `--resume` goes on with that pair.
 
     Examples:
     edgeprof ab old.tflite new.tflite -d pi5
@@ -106,6 +119,7 @@ def ab(
         reconnect_s=reconnect_s,
         launches=launches,
         verdict_only=True,
+        resume=resume,
         control=control,
         margin_ratio=margin,
         energy=energy or rail is not None or meter is not None,

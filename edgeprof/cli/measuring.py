@@ -41,6 +41,10 @@ Meter = Annotated[
         autocompletion=complete_meter,
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
 Reconnect = Annotated[
     float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
@@ -57,7 +61,7 @@ def measure_and_show(
     try:
         outcome = _measured(inputs, request, devices, store)
     except KeyboardInterrupt:
-        print(_INTERRUPTED + ("" if request.verdict_only else _RESUME), file=sys.stderr)  # noqa: T201
+        print(_INTERRUPTED + _RESUME, file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
     print_outcome(outcome, store=store and shown(store), as_json=as_json)
     for failure in outcome.failures:

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli.measuring import Cpus, Launches, Meter, Rail, Reconnect, Runs, Threads, Timeout, measure_and_show
+from edgeprof.cli.measuring import (
+    Cpus,
+    Launches,
+    Meter,
+    Rail,
+    Reconnect,
+    Resume,
+    Runs,
+    Threads,
+    Timeout,
+    measure_and_show,
+)
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -103,10 +114,6 @@ Cold = Annotated[
 Energy = Annotated[
     bool,
     typer.Option("--energy/--no-energy", help="Power and energy, where the board has a sensor: 21 s more a cell."),
-]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
 ]
 BenchmarkModel = Annotated[
     Path | None,

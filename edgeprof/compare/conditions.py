@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from edgeprof.records import RunResult
+from edgeprof.records import MOMENTARY, RunResult
 from edgeprof.units import celsius
-
-# Facts of the environment that are readings of a moment, or who did what, not conditions.
-_MOMENTARY = ("load_1min", "temp_mc", "throttled", "sampler_cost", "clocks_set_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ def conditions(run: RunResult) -> dict[str, str]:
             "library": runtime.library_sha256[:12],
             "delegate": runtime.delegate,
         }
-    found |= {f"board's {name}": text for name, text in run.environment if not name.startswith(_MOMENTARY)}
+    found |= {f"board's {name}": text for name, text in run.environment if not name.startswith(MOMENTARY)}
     return {name: text for name, text in found.items() if text is not None}
 
 

@@ -78,7 +78,7 @@ def measure(jobs: Sequence[Job], store: Store, watch: Watch, earlier: Earlier | 
     stop = threading.Event()
     setting = Setting(store, watch, stop, store.new_run_id())
     if earlier:
-        setting = replace(setting, session=earlier.session, finished=earlier.cells())
+        setting = replace(setting, session=earlier.session, finished=earlier.cells(), pair=earlier.pair)
     done = [_Done(job) for job in jobs]
     by_board: dict[str, list[_Done]] = {}
     for part in done:

@@ -105,7 +105,7 @@ def after(cell: LiveCell) -> tuple[Warning_, ...]:
     """Return the warnings that the launches gave."""
     if not cell.seen:
         return ()
-    medians = [median(seen.launch.latency_ns) for seen in cell.seen]
+    medians = [median(launch.latency_ns) for launch in cell.run.launches]
     return (
         *_spread(medians, cell.run.plan),
         *_short(cell, min(medians)),

@@ -43,7 +43,8 @@ def energy_in_turns(
     """
     windows = request.launches or _WINDOWS
     chance = random.Random(f"{cells[0].run.run_id} energy") if cells else random.Random()  # noqa: S311 - an order
-    for done, cell in enumerate(order(cells, windows, chance)):
+    kept = max((len(cell.run.energy_turns) for cell in cells), default=0)  # of a pair that was taken up
+    for done, cell in enumerate(order(cells, windows - kept, chance), kept * len(cells)):
         if any(one.run.status != "running" or _refused(one) for one in cells):
             return  # one without the other compares with nothing
         progress(done, windows * len(cells))

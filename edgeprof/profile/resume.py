@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeprof.devices import Device
 from edgeprof.errors import UsageError
 from edgeprof.profile.request import ProfileRequest
+from edgeprof.profile.taking_up import earlier_pair
 from edgeprof.records import Artifact, RunPlan, RunResult
 from edgeprof.remote.vendor import TOOL
 from edgeprof.store import Store
@@ -23,10 +24,12 @@ class Earlier:
     Attributes:
         session: Its name.
         runs: What it completed.
+        pair: Of `ab`: both runs as far as they got, in the order in which they were asked for, if it was cut short.
     """
 
     session: str
     runs: tuple[RunResult, ...]
+    pair: tuple[RunResult, ...] = ()
 
     def cells(self) -> frozenset[str]:
         """Return the hashes of the cells that are complete."""
@@ -81,7 +84,7 @@ def find_earlier(request: ProfileRequest, devices: Sequence[Device], store: Stor
     """Return the newest session that measured any of these cells, with those that it completed; `None` without any.
 
     Raises:
-        UsageError: That session is under way.
+        UsageError: That session is under way, or is of a pair to which nothing can be added.
     """
     cells = [cell_keys(request, device, *cell) for device in devices for cell in request.cells()]
     keys = [key for cell in cells for key in cell]
@@ -92,6 +95,11 @@ def find_earlier(request: ProfileRequest, devices: Sequence[Device], store: Stor
     if busy is not None:
         hint = "wait for it; where a host falls silent for two minutes its runs read `abandoned`, and can be taken up"
         raise UsageError(f"`{busy.host}` is measuring that session: run {busy.run_id}", hint)
+    if request.verdict_only:
+        ids = {row.run_id for row in found if row.session == found[0].session}
+        pair = earlier_pair([store.load_run(run_id) for run_id in ids], keys)
+        whole = all(run.status == "complete" for run in pair)
+        return Earlier(found[0].session, *((pair,) if whole else ((), pair))) if pair else None
     complete = [row for row in found if row.session == found[0].session and row.status == "complete"]
     newest = {row.cell_sha256: row.run_id for row in reversed(complete)}
     done = (next((newest[key] for key in cell if key in newest), None) for cell in cells)

@@ -32,6 +32,7 @@ class Setting:
         stop: Set when nothing more is wanted.
         session: Name of this profile, on every run of it.
         finished: Hashes of cells that need not be measured.
+        pair: A pair of `ab` that was cut short, to go on with.
     """
 
     store: Store
@@ -39,6 +40,7 @@ class Setting:
     stop: Event
     session: str
     finished: frozenset[str] = frozenset()
+    pair: tuple[RunResult, ...] = ()
 
 
 class Running:
@@ -123,6 +125,8 @@ class Running:
     def interrupt(self) -> None:
         """Say that the cells under way end here; a store that is gone does not hide why."""
         for cell in self.alive():
+            for found in conditions.after(cell):
+                cell.warn(found.code, found.text)
             cell.run = replace(cell.run, status="interrupted")
             with suppress(EdgeprofError):
                 self.save(cell)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
-from edgeprof.errors import DeviceError, LinkLost, ModelError, UsageError
+from edgeprof.errors import DeviceError, LinkLost, MeasurementError, ModelError, UsageError
 from edgeprof.power import METRICS
 from edgeprof.profile import conditions
 from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
@@ -26,6 +26,7 @@ from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.running import Running, Setting
 from edgeprof.profile.state import Watcher, Window
 from edgeprof.profile.sustained import measure_sustained, throttled_in
+from edgeprof.profile.taking_up import same_runtime, take_up
 from edgeprof.records import CLOCK_WALL, RunResult
 from edgeprof.remote import Board, connect_board
 
@@ -80,8 +81,10 @@ class Session:
     def _measure(self, board: Board, facts: BoardFacts) -> None:
         self._plan(facts)
         together = groups(self._cells, facts)
+        if self._setting.pair:
+            self._take_up(together)
         for group in together:
-            name = self._setting.store.new_run_id() if len(group) > 1 else None
+            name = (group[0].run.group or self._setting.store.new_run_id()) if len(group) > 1 else None
             for cell in group:
                 cell.run = replace(cell.run, group=name)
                 self._running.save(cell)
@@ -112,6 +115,16 @@ class Session:
             environment = run.environment + self._pinning.environment(facts)
             here = plan_on(self._request, plan, facts.ns_per_instruction)
             self._running.add(replace(run, plan=here, environment=environment), cpus)
+
+    def _take_up(self, together: Sequence[Sequence[LiveCell]]) -> None:
+        """Go on with a pair that was cut short; one that cannot be taken up stays as it is."""
+        cells, self._running.cells = self._cells, []
+        if len(together) > 1:
+            hint = "free some; or without `--resume` both are measured anew"
+            raise MeasurementError(f"`{self._device.name}` has too little free memory for both at once now", hint)
+        kept = take_up(cells, self._setting.pair, self._setting.store)
+        self._watch.say(self._device.name, f"going on with {cells[0].run.run_id} and {cells[1].run.run_id}: {kept}")
+        self._running.cells = cells
 
     def _try(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], T]) -> T | None:
         """Do a step of a cell; again after a cut of the link."""
@@ -160,7 +173,9 @@ class Session:
         self._launches(board, together)
         self._watcher.stop(board)
         for cell in self._running.alive():
-            cell.run = replace(cell.run, states=self._watcher.states(len(cell.run.launches)))
+            seen = self._watcher.states(len(cell.run.launches))
+            earlier = (*cell.run.states, *[None] * len(seen))  # of a pair that was taken up
+            cell.run = replace(cell.run, states=tuple(now or was for now, was in zip(seen, earlier, strict=False)))
             environment = conditions.with_sampler(cell.run.environment, self._watcher.cost_ratio)
             cell.run = replace(cell.run, environment=environment)
             for name, reason in conditions.unseen(facts, cell.run.states):
@@ -168,8 +183,9 @@ class Session:
 
     def _launches(self, board: Board, together: Sequence[Sequence[LiveCell]]) -> None:
         looks = self._cells[0].run.plan.looks  # the same for all of one device
-        chance = random.Random(self._cells[0].run.run_id)  # noqa: S311 - an order, not a secret
-        for index in range(looks[-1]):
+        done = min(len(cell.run.launches) for cell in self._cells)
+        chance = random.Random(f"{self._cells[0].run.run_id} from {done}")  # noqa: S311 - an order, not a secret
+        for index in range(done, looks[-1]):
             if index in looks and is_enough([cell.run for cell in self._running.alive()], self._request):
                 return
             for group in together:
@@ -208,8 +224,12 @@ class Session:
         for cell, launch in live.items():
             seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
             if seen:
+                if self._setting.pair:
+                    same_runtime(cell.run, seen.runtime)
                 self._setting.store.save_launch(cell.run.run_id, seen.launch)
                 cell.add(seen)
+                if index == 0:
+                    self._running.save(cell)  # what ran it, should the host die
                 own_ns += seen.cpu_time_ns
                 self._tell(cell, index)
         if self._watcher:

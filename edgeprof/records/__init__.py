@@ -18,6 +18,7 @@ from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
 from edgeprof.records.power import PowerTrace
 from edgeprof.records.result import (
+    MOMENTARY,
     ORIGIN,
     TINY_DEVICE,
     Accuracy,
@@ -34,6 +35,7 @@ __all__ = [
     "ACCELERATOR_CPU",
     "CLOCK_INSTRUCTIONS",
     "CLOCK_WALL",
+    "MOMENTARY",
     "ORIGIN",
     "TINY_DEVICE",
     "Accuracy",

@@ -11,6 +11,16 @@ from edgeprof.scores import Evaluation
 
 ORIGIN = "edgeprof"
 TINY_DEVICE = "mlperf-tiny-device"
+# Facts of `RunResult.environment` that begin so are readings of a moment, or say who did what: no conditions.
+MOMENTARY = (
+    "load_1min",
+    "temp_mc",
+    "throttled",
+    "thermal_status",
+    "battery_percent",
+    "sampler_cost",
+    "clocks_set_by",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,12 @@ class Store:
             )
             connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(seen_unix_s=self._now))
 
+    def drop_launches(self, run_id: str, first: int) -> None:
+        """Delete a run's launches from index `first` on."""
+        late = (launches.c.run_id == run_id) & (launches.c.launch_index >= first)
+        with self._begin(writes=True) as connection:
+            connection.execute(sa.delete(launches).where(late))
+
     def load_run(self, run_id: str) -> RunResult:
         """Return a run with its launches; `run_id` may be shortened as long as it is unique.
 

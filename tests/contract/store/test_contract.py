@@ -70,6 +70,19 @@ def test_cells_are_found_by_their_hash_the_newest_first(store):
     assert [(row.run_id, row.session) for row in found] == [("2", "two"), ("0011aabb", "one")]
 
 
+def test_launches_from_an_index_on_are_dropped_and_those_before_and_of_other_runs_stay(store):
+    for run_id in (RUN.run_id, "2"):
+        store.save_run(replace(RUN, run_id=run_id))
+        for index in range(3):
+            store.save_launch(run_id, replace(LAUNCH, index=index))
+
+    store.drop_launches(RUN.run_id, 1)
+    store.save_launch(RUN.run_id, replace(LAUNCH, index=1, started_unix_ns=99))
+
+    assert [launch.started_unix_ns for launch in store.load_run(RUN.run_id).launches] == [LAUNCH.started_unix_ns, 99]
+    assert len(store.load_run("2").launches) == 3
+
+
 def test_removing_a_run_removes_its_launches(store):
     store.save_run(RUN)
     store.save_launch(RUN.run_id, LAUNCH)

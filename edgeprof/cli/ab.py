@@ -19,6 +19,8 @@ from edgeprof.cli.measuring import (
 )
 from edgeprof.cli.options import (
     Calibration,
+    CalibrationChoice,
+    CalibrationSamples,
     InputOutput,
     Json,
     PinClocks,
@@ -27,6 +29,7 @@ from edgeprof.cli.options import (
     Preprocessing,
     Recipes,
     Runtime,
+    Seed,
     StoreUrl,
     Trust,
     Wheels,
@@ -53,6 +56,9 @@ def ab(
     device: Device = "local",
     recipes: Recipes = None,
     calibration: Calibration = None,
+    calibration_samples: CalibrationSamples = None,
+    calibration_choice: CalibrationChoice = "even",
+    seed: Seed = 0,
     threads: Threads = [1],  # noqa: B006 - typer reads defaults and never changes them
     cpus: Cpus = ["all"],  # noqa: B006
     margin: Margin = 0.02,
@@ -129,7 +135,15 @@ def ab(
     if source.meter:
         try_meter(source.meter, source.supply_uv)
     compression = CompressRequest(
-        Path(), tuple(recipes or ()), calibration, io=io, preprocessing=preprocessing, trust_model=trust_model
+        Path(),
+        tuple(recipes or ()),
+        calibration,
+        io=io,
+        preprocessing=preprocessing,
+        trust_model=trust_model,
+        seed=seed,
+        calibration_samples=calibration_samples,
+        calibration_choice=calibration_choice,
     )
     inputs = Inputs(tuple(models), (), compression)
     measure_and_show(inputs, request, [found], store=store, as_json=as_json)

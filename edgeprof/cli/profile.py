@@ -30,6 +30,7 @@ from edgeprof.cli.options import (
     Recipes,
     Runtime,
     RuntimeLib,
+    Seed,
     StoreUrl,
     Train,
     Trust,
@@ -135,6 +136,7 @@ def profile(
     calibration: Calibration = None,
     calibration_samples: CalibrationSamples = None,
     calibration_choice: CalibrationChoice = "even",
+    seed: Seed = 0,
     train: Train = None,
     evaluations: Evaluations = None,
     corruptions: Corruptions = None,
@@ -249,6 +251,7 @@ def profile(
         train=train,
         calibration_samples=calibration_samples,
         calibration_choice=calibration_choice,
+        seed=seed,
     )
     inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression, tuple(corruptions or ()))
     measure_and_show(inputs, request, found, store=store, as_json=as_json)

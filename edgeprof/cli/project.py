@@ -9,6 +9,7 @@ from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
 
 FILE = Path("edgeprof.toml")
+_COMPRESSING = ("profile", "compress", "ab")
 # Key -> whether it holds several, and the parameter of each command that it is a default of.
 _KEYS: dict[str, tuple[bool, dict[str, str]]] = {
     "models": (True, {"profile": "models"}),
@@ -17,6 +18,9 @@ _KEYS: dict[str, tuple[bool, dict[str, str]]] = {
     "threads": (True, {"profile": "threads"}),
     "cpus": (True, {"profile": "cpus"}),
     "calibration": (False, {"profile": "calibration", "compress": "calibration", "ab": "calibration"}),
+    "calibration_samples": (False, dict.fromkeys(_COMPRESSING, "calibration_samples")),
+    "calibration_choice": (False, dict.fromkeys(_COMPRESSING, "calibration_choice")),
+    "seed": (False, dict.fromkeys(_COMPRESSING, "seed")),
     "train": (False, {"profile": "train", "compress": "train"}),
     "eval": (True, {"profile": "evaluations"}),
     "corrupt": (True, {"profile": "corruptions"}),
@@ -27,7 +31,7 @@ _KEYS: dict[str, tuple[bool, dict[str, str]]] = {
     "budgets": (False, {"validate": "release"}),
     "store": (False, {}),
 }
-_NUMBERS = ("threads", "launches")
+_NUMBERS = ("threads", "launches", "calibration_samples", "seed")
 
 
 def defaults(command: str | None) -> dict[str, Any]:

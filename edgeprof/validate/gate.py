@@ -121,7 +121,14 @@ def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileReques
     )
     recipes = () if artifact.recipe is None else (artifact.recipe,)
     compression = CompressRequest(
-        artifact.file, recipes, artifact.calibration, preprocessing=artifact.preprocessing, train=artifact.train
+        artifact.file,
+        recipes,
+        artifact.calibration,
+        preprocessing=artifact.preprocessing,
+        train=artifact.train,
+        seed=artifact.sampling.seed,
+        calibration_samples=artifact.sampling.samples,
+        calibration_choice=artifact.sampling.choice,
     )
     inputs = Inputs((artifact.file,), artifact.evaluations, compression, artifact.corruptions)
     request = gather(inputs, request, watch.host)

@@ -5,6 +5,7 @@ from pathlib import Path
 from edgeprof.accuracy import parse_corruption
 from edgeprof.accuracy.evaluation import DEFAULT_NAME
 from edgeprof.accuracy.tasks import check_metric, is_function
+from edgeprof.compress.sampling import EVEN, Sampling
 from edgeprof.errors import UsageError
 from edgeprof.targets import refuse_unknown_keys
 from edgeprof.validate.budgets import budget_checks
@@ -14,8 +15,8 @@ from edgeprof.validate.written import Table, quantity, read
 LAUNCHES = 10
 _TOP = ("launches", "artifact", "budget")
 _ARTIFACT = (
-    "name", "file", "recipe", "calibration", "train", "preprocess", "eval", "corrupt", "metric", "threads", "cpus",
-    "runtime", "rate",
+    "name", "file", "recipe", "calibration", "calibration_samples", "calibration_choice", "seed", "train", "preprocess",
+    "eval", "corrupt", "metric", "threads", "cpus", "runtime", "rate",
 )  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def _artifact(table: Table) -> Released:
         file=table.there(file),
         recipe=recipe,
         calibration=table.file("calibration"),
+        sampling=_sampling(table),
         preprocessing=table.text("preprocess"),
         evaluations=evaluations,
         threads=table.number("threads", 1, least=1),
@@ -60,6 +62,22 @@ def _artifact(table: Table) -> Released:
         metrics=tuple(_metric(name, table) for name in table.texts("metric")),
         train=table.file("train"),
     )
+
+
+def _sampling(table: Table) -> Sampling:
+    """Return which calibration samples are used, as `compress --calibration-samples` and its like have it."""
+    asked, most = "calibration_samples" in table.values, 2**31
+    count = table.number("calibration_samples", 1, least=1, most=most) if asked else None
+    found = Sampling(count, table.text("calibration_choice") or EVEN, table.number("seed", 0, least=0, most=most))
+    try:
+        found.check()
+    except UsageError as exc:
+        raise UsageError(f"{table.where}: {exc.message}", exc.hint) from exc
+    if found.chosen and "calibration" not in table.values:
+        raise UsageError(
+            f"{table.where}: calibration samples are to be chosen, and there are none", 'add calibration = "calib.npz"'
+        )
+    return found
 
 
 def _evaluations(table: Table) -> tuple[tuple[str, Path], ...]:

@@ -1,8 +1,9 @@
 """What is released, on which devices, and what it may cost there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeprof.compress.sampling import Sampling
 from edgeprof.validate.figures import Figure
 
 
@@ -15,6 +16,7 @@ class Released:
         file: A Keras model or a `.tflite`.
         recipe: How a Keras model is compressed, or `None`.
         calibration: Data for that, or `None`.
+        sampling: Which of them are used.
         preprocessing: How a folder of images becomes inputs, or `None`.
         evaluations: Sets of samples with labels by name; the first is the one that a limit without a name is about.
         threads: Of the runtime.
@@ -30,6 +32,7 @@ class Released:
     file: Path
     recipe: str | None = None
     calibration: Path | None = None
+    sampling: Sampling = field(default_factory=Sampling)
     preprocessing: str | None = None
     evaluations: tuple[tuple[str, Path], ...] = ()
     threads: int = 1

@@ -92,15 +92,15 @@ class Table:
             raise UsageError(f"{self.where}: there is no `{found}`", "paths are relative to the release file's folder")
         return found
 
-    def number(self, name: str, default: int, least: int) -> int:
+    def number(self, name: str, default: int, least: int, most: int = _MOST) -> int:
         """Return the whole number under a key.
 
         Raises:
             UsageError: It is none, or out of its range.
         """
         value = self.values.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
-            hint = f"a whole number from {least} to {_MOST}"
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            hint = f"a whole number from {least} to {most}"
             raise UsageError(f"{self.where}: {name} = {value!r} is out of range", hint)
         return value
 

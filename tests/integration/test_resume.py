@@ -49,3 +49,26 @@ def test_a_value_of_the_wrong_kind_is_refused(cli):
 
     assert done.code == 2
     assert "error: `threads` in edgeprof.toml is `['two']`\n\nhint: write a list, each a whole number" in done.err
+
+
+def test_calibration_samples_are_chosen_alike_by_every_command_and_by_the_project_file(cli, example):
+    (cli.folder / "edgeprof.toml").write_text(f'calibration = "{example}/calibration.npz"\ncalibration_samples = 301\n')
+    (cli.folder / "release.toml").write_text(
+        f'[[artifact]]\nfile = "{example}/fashion_cnn.keras"\nrecipe = "int8"\n'
+        f'calibration = "{example}/calibration.npz"\ncalibration_samples = 301\n'
+        '[[budget]]\ndevice = "local"\nsize = "1 MiB"\n'
+    )
+    model = example / "fashion_cnn.keras"
+    pair = ("-r", "int8", "-r", "fp32")
+
+    for command in (
+        ("compress", model, *pair),
+        ("profile", model, *pair),
+        ("ab", model, *pair),
+        ("validate", "release.toml"),
+    ):
+        done = cli(*command)
+
+        assert done.code == 2, command
+        assert f"error: 301 calibration samples were asked for, and `{example}/calibration.npz` has " in done.err
+    assert "unknown choice of calibration samples: `evn`" in cli("ab", model, *pair, "--calibration-choice", "evn").err

@@ -12,6 +12,7 @@ import pytest
 
 from edgeprof import resources, units
 from edgeprof.analysis.graph import read_operators
+from edgeprof.compress.sampling import Sampling
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import GoldenCheck, Memory, OpProfile, OpTime
@@ -364,6 +365,16 @@ size = { by = "1 %" }
 )
 
 
+def test_a_release_file_chooses_calibration_samples(folder):
+    chosen = 'calibration = "test.npz"\ncalibration_samples = 1000\ncalibration_choice = "random"\nseed = 3'
+    (folder / "release.toml").write_text(RELEASE.replace("threads = 2", chosen, 1))
+
+    first, *_, other = load_release(folder / "release.toml").checks
+
+    assert first.artifact.sampling == Sampling(1000, "random", 3)
+    assert other.artifact.sampling == Sampling()
+
+
 @pytest.fixture
 def sets(folder):
     (folder / "night.npz").write_bytes(b"")
@@ -442,6 +453,9 @@ def test_a_mistake_about_sets_names_itself_and_its_table(old, new, words, sets):
         ('eval = "test.npz"', 'eval = "tst.npz"', "there is no"),
         ('file = "m.tflite"\neval', "eval", "has no `file`"),
         ('name = "other"', 'name = "m"', "two artifacts called `m`"),
+        ("threads = 2", "calibration_samples = 20", "calibration samples are to be chosen, and there are none"),
+        ("threads = 2", 'calibration_choice = "evn"', "`evn` did you mean `even`"),
+        ("threads = 2", "calibration_samples = 0", "calibration_samples = 0 is out of range"),
         ("[[budget]]", "[budget]", "not TOML"),
         ("[[artifact]]", "[[artefact]]", "unknown key"),
     ],

@@ -1,6 +1,6 @@
 """The board's end of a serial link: serves one session on the terminal it was started on, and gives that back.
 
-Standard library only, Python 3.7 to 3.13; `edgeprof_link` came with it through the console.
+Standard library only, Python 3.7 to 3.13; `edgeprof_link` and its parts came with it through the console.
 """
 
 from __future__ import annotations
@@ -10,121 +10,17 @@ import os
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
 
-import edgeprof_link as protocol
-from edgeprof_link import Limits, Link, Streams, frame
+import edgeprof_streams as records
+from edgeprof_command import Command
+from edgeprof_flow import Limits
+from edgeprof_frames import GONE, frame
+from edgeprof_link import FALLBACK_S, Link
 
 _TRIAL_S = 2.5
-_KEPT_BYTES = 64 << 10
-_CHUNK_BYTES = 4096
 _GRACE_S = 3.0
-_AFTERMATH_S = 0.5
-
-
-class Command:
-    """A command that runs on the board, on its channel."""
-
-    def __init__(self, channel: int, argv: list, streams: Streams) -> None:
-        self.channel, self._streams = channel, streams
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(argv, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-        self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr
-        for stream in (self._in, self._out, self._err):
-            os.set_blocking(stream.fileno(), False)
-        self._input, self._input_ends = bytearray(), False
-        self._noise, self._status, self._ended_at, self._kill_at = b"", None, None, None
-
-    def wants(self) -> dict:
-        """Return what it waits for, by descriptor: a method to call."""
-        found = {}
-        if self._input and not self._in.closed:
-            found[self._in.fileno()] = (select.POLLOUT, self._feed)
-        if not self._out.closed and self._streams.queued(self.channel) < _CHUNK_BYTES:
-            found[self._out.fileno()] = (select.POLLIN, self._hear)
-        if not self._err.closed:
-            found[self._err.fileno()] = (select.POLLIN, self._drain)
-        return found
-
-    def take(self, data: bytes) -> None:
-        """Give it input."""
-        if not self._in.closed:
-            self._input += data
-            self._feed()
-
-    def end_input(self) -> None:
-        """End its input, once it has taken what it was given."""
-        self._input_ends = True
-        if not self._input and not self._in.closed:
-            self._in.close()
-
-    def close(self, now: float) -> None:
-        """Let go of it: it has a moment to end by itself."""
-        self._input.clear()
-        for stream in (self._in, self._out, self._err):
-            stream.close()
-        self._kill_at = now + _GRACE_S
-
-    def over(self, now: float) -> bool:
-        """Take note of its end; return whether nothing of it is left."""
-        if self._ended_at is None and self._process.poll() is not None:
-            self._ended_at = now
-        if self._kill_at is not None:
-            if self._ended_at is None and now >= self._kill_at:
-                self.kill()
-            return self._ended_at is not None
-        late = self._ended_at is not None and now >= self._ended_at + _AFTERMATH_S
-        if self._status is None and self._ended_at is not None and (self._err.closed or late):
-            self._status = self._process.returncode
-            self._streams.tell(protocol.EXIT, self.channel, struct.pack(">i", self._status) + self._noise)
-        return self._status is not None and self._out.closed
-
-    def wake_at(self) -> float:
-        """Return when `over` has something to do though nothing came."""
-        if self._kill_at is not None:
-            return self._kill_at
-        waits = self._ended_at is not None and self._status is None
-        return self._ended_at + _AFTERMATH_S if waits else float("inf")
-
-    def kill(self) -> None:
-        """End it with everything it started."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-        self._process.wait()
-        self._ended_at = self._ended_at or 0.0
-
-    def _feed(self) -> None:
-        try:
-            count = os.write(self._in.fileno(), self._input)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._input.clear()
-            self._in.close()
-            self._streams.tell(protocol.BROKEN, self.channel)
-            return
-        del self._input[:count]
-        self._streams.taken(self.channel, count)
-        if self._input_ends:
-            self.end_input()
-
-    def _hear(self) -> None:
-        data = os.read(self._out.fileno(), _CHUNK_BYTES)
-        if data:
-            self._streams.write(self.channel, data)
-        else:
-            self._out.close()
-            self._streams.end(self.channel)
-
-    def _drain(self) -> None:
-        data = os.read(self._err.fileno(), 1 << 16)
-        self._noise = (self._noise + data)[-_KEPT_BYTES:]
-        if not data:
-            self._err.close()
 
 
 class Far:
@@ -159,7 +55,7 @@ class Far:
 
     def _shut(self) -> None:
         if self._link.quitting:
-            os.write(self._terminal, frame(protocol.GONE, self._link.session, payload=b"ended"))
+            os.write(self._terminal, frame(GONE, self._link.session, payload=b"ended"))
         now = time.monotonic()
         for command in self._commands.values():
             command.close(now)
@@ -200,20 +96,20 @@ class Far:
 
     def _obey(self, kind: int, channel: int, payload: bytes) -> None:
         command = self._commands.get(channel)
-        if kind == protocol.OPEN:
+        if kind == records.OPEN:
             self._open(channel, [os.fsencode(word) for word in json.loads(payload.decode())])
-        elif kind == protocol.SPEED:
+        elif kind == records.SPEED:
             self._propose(struct.unpack(">I", payload)[0])
-        elif kind == protocol.STAY:
+        elif kind == records.STAY:
             self._trial_until = None
         elif command is not None:
-            if kind == protocol.BYTES:
+            if kind == records.BYTES:
                 command.take(payload)
-            elif kind == protocol.END:
+            elif kind == records.END:
                 command.end_input()
-            elif kind == protocol.CLOSE:
+            elif kind == records.CLOSE:
                 command.close(time.monotonic())
-        if kind == protocol.CLOSE:
+        if kind == records.CLOSE:
             self._link.streams.forget(channel)
 
     def _open(self, channel: int, argv: list) -> None:
@@ -225,8 +121,8 @@ class Far:
             # A shell would say so with this status.
             why = os.fsencode("{}: {}\n".format(os.fsdecode(argv[0]), getattr(exc, "strerror", None) or exc))
             streams.end(channel)
-            streams.tell(protocol.BROKEN, channel)
-            streams.tell(protocol.EXIT, channel, struct.pack(">i", 127) + why)
+            streams.tell(records.BROKEN, channel)
+            streams.tell(records.EXIT, channel, struct.pack(">i", 127) + why)
 
     def _mind_commands(self) -> None:
         now = time.monotonic()
@@ -236,7 +132,7 @@ class Far:
 
     def _propose(self, baud: int) -> None:
         self._wanted = getattr(termios, "B{}".format(baud), None)
-        self._link.streams.tell(protocol.REFUSED if self._wanted is None else protocol.AGREED)
+        self._link.streams.tell(records.REFUSED if self._wanted is None else records.AGREED)
 
     def _mind_speed(self) -> None:
         """Change to the speed agreed on once the host knows; and back, where nothing sound is heard at it."""
@@ -246,7 +142,7 @@ class Far:
             self._wanted, self._trial_until = None, now + _TRIAL_S
         elif self._baud != self._base:
             late = self._trial_until is not None and now > self._trial_until
-            if late or now > self._link.heard_at + protocol.FALLBACK_S:
+            if late or now > self._link.heard_at + FALLBACK_S:
                 self._speed(self._base)
                 self._trial_until = None
 
@@ -313,4 +209,4 @@ def _divert(terminal: int, session: int, status: int) -> None:
             quiet_at = time.monotonic() + (_GRACE_S if data else 0.0)
         if time.monotonic() > told_at + 0.2:
             told_at = time.monotonic()
-            os.write(terminal, frame(protocol.GONE, session, payload=(why or "it failed on the board").encode()))
+            os.write(terminal, frame(GONE, session, payload=(why or "it failed on the board").encode()))

@@ -57,10 +57,14 @@ def complete_corruption(incomplete: str) -> list[str]:
 
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs that begin so, with what they measured."""
+    from edgeprof.errors import EdgeprofError
     from edgeprof.store import open_store
 
-    with open_store(make=False) as store:
-        rows = store.list_runs(limit=50)
+    try:
+        with open_store(make=False) as store:
+            rows = store.list_runs(limit=50)
+    except EdgeprofError:  # amid a line that somebody types nothing is to be said
+        return []
     found = [row for row in rows if row.run_id.startswith(incomplete)]
     return [(row.run_id, f"{row.model} {row.recipe} on {row.device}") for row in found]
 

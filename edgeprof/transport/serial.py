@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from edgeprof.errors import TransportError
 from edgeprof.transport import Channel
-from edgeprof.transport.seriallink import Link, drive, protocol
+from edgeprof.transport.seriallink import Link, drive, flow, frames, protocol, streams
 from edgeprof.transport.seriallogin import Login, start_link
 from edgeprof.transport.serialport import Line, open_line
 from edgeprof.transport.serialpump import Deadlines, Pump
@@ -63,10 +63,10 @@ class SerialTransport:
 def _linked(address: SerialAddress, line: Line, deadlines: Deadlines, say: Callable[[str], None]) -> tuple[Link, int]:
     """Return the link on a line, and the speed it runs at."""
     session = start_link(line, Login(address, deadlines.far_silent_s, say))
-    limits = protocol.Limits(address.baud if address.bytes_per_s else None)
+    limits = flow.Limits(address.baud if address.bytes_per_s else None)
     link = protocol.Link(session, time.monotonic(), limits, deadlines.ping_s)
     begun = link.heard_at
-    link.say(protocol.PING)
+    link.say(frames.PING)
     if not drive(line, link, lambda _: link.heard_at > begun, _FIRST_FRAME_S):
         hint = "is the line very noisy? a lower `?baud=` may help"
         raise TransportError(f"the link's program on {address.url} started, but no frame of it gets through", hint)
@@ -92,7 +92,7 @@ class SerialChannel:
         with pump.changed:
             pump.await_(lambda: True, 0)
             self._number = pump.add(self._take)
-            pump.link.streams.tell(protocol.OPEN, self._number, json.dumps(list(argv)).encode())
+            pump.link.streams.tell(streams.OPEN, self._number, json.dumps(list(argv)).encode())
             pump.changed.notify_all()
 
     def write(self, data: bytes) -> None:
@@ -153,11 +153,11 @@ class SerialChannel:
                 self._pump.remove(self._number)
 
     def _take(self, kind: int, payload: bytes) -> None:
-        if kind == protocol.BYTES:
+        if kind == streams.BYTES:
             self._chunks.append(payload)
-        elif kind == protocol.END:
+        elif kind == streams.END:
             self._ended = True
-        elif kind == protocol.BROKEN:
+        elif kind == streams.BROKEN:
             self._broken = True
-        elif kind == protocol.EXIT:
+        elif kind == streams.EXIT:
             self._status, self._noise = struct.unpack(">i", payload[:4])[0], payload[4:]

@@ -3,7 +3,7 @@
 import re
 import time
 
-from edgeprof.transport.seriallink import protocol
+from edgeprof.transport.seriallink import frames
 from edgeprof.transport.serialport import Line
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
@@ -90,13 +90,13 @@ class Console:
 
     def frames(self) -> list[tuple[int, int]]:
         """Return kind and session of every frame of a link that was heard since something was typed."""
-        pieces = (protocol.opened(piece) for piece in self._raw.split(b"\0") if piece)
+        pieces = (frames.opened(piece) for piece in self._raw.split(b"\0") if piece)
         return [(int(found[0]), int(found[1])) for found in pieces if found]
 
     def stray_session(self) -> int | None:
         """Return the session of a link that a program left behind, if its frames are heard and none says good-bye."""
         heard = self.frames()
-        return heard[-1][1] if heard and heard[-1][0] != protocol.GONE else None
+        return heard[-1][1] if heard and heard[-1][0] != frames.GONE else None
 
     def _at_prompt(self) -> bool:
         tail = self.tail

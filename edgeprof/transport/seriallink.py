@@ -14,7 +14,9 @@ from typing import Any
 from edgeprof import resources
 from edgeprof.transport.serialport import Line
 
-_PARTS = ("edgeprof_link", "edgeprof_far")
+# In the order that each needs those before it; the first four are the host's too.
+_SHARED = ("edgeprof_frames", "edgeprof_flow", "edgeprof_streams", "edgeprof_link")
+_PARTS = (*_SHARED, "edgeprof_command", "edgeprof_far")
 # Each part becomes a module of the board's Python; nothing is written to its disk.
 _PROGRAM = """
 import sys, types
@@ -31,9 +33,9 @@ _COMMAND = (
 )
 
 
-def _loaded() -> ModuleType:
-    path = resources.folder("device_agents") / "link" / "edgeprof_link.py"
-    spec = importlib.util.spec_from_file_location("edgeprof_link", path)
+def _loaded(name: str) -> ModuleType:
+    path = resources.folder("device_agents") / "link" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader  # noqa: S101, PT018 - a path to a file of ours has both
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -41,8 +43,8 @@ def _loaded() -> ModuleType:
     return module
 
 
-protocol = _loaded()
-Link = Any  # the protocol's file is loaded by its path, which no type checker follows
+frames, flow, streams, protocol = (_loaded(name) for name in _SHARED)
+Link = Any  # the protocol's files are loaded by their paths, which no type checker follows
 Record = tuple[int, int, bytes]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from edgeprof.errors import DeviceError, TransportError
 from edgeprof.transport.serialconsole import KERNEL, LISTEN_S, LOGIN, PASSWORD, REST_S, SHELL, Console
-from edgeprof.transport.seriallink import packed_program, protocol, start_command
+from edgeprof.transport.seriallink import frames, packed_program, start_command
 from edgeprof.transport.serialport import Line
 from edgeprof.transport.serialurl import SerialAddress
 
@@ -135,9 +135,9 @@ class _Visit:
     def _end_stray(self, session: int) -> None:
         self._say("ending a link that an earlier program left there")
         self._console.type("")
-        self._console.send(protocol.frame(protocol.QUIT, session))
+        self._console.send(frames.frame(frames.QUIT, session))
         # Once: to the shell that comes after it a frame is keys, and some keys run commands out of its history.
-        if not self._console.await_frame(protocol.GONE, session, _GOODBYE_S):
+        if not self._console.await_frame(frames.GONE, session, _GOODBYE_S):
             self._console.type("")  # frames from before do not count: if the link is still there, it answers again
 
     def _type_user(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from edgeprof.errors import LinkLost, TransportError
-from edgeprof.transport.seriallink import Link, Record, protocol
+from edgeprof.transport.seriallink import Link, Record, flow, frames, protocol, streams
 from edgeprof.transport.serialport import Line, open_line
 from edgeprof.transport.serialurl import SerialAddress
 
@@ -70,7 +70,7 @@ class Pump:
 
     def remove(self, number: int) -> None:
         """Let go of a channel. Called while holding `changed`."""
-        self.link.streams.end(number, protocol.CLOSE)
+        self.link.streams.end(number, streams.CLOSE)
         self._takers.pop(number, None)
         self.changed.notify_all()
 
@@ -95,7 +95,7 @@ class Pump:
         """End the link, so that the board's console is as it was. Never raises."""
         with self.changed:
             for _ in range(0 if self._lost else _GOODBYES):
-                self.link.say(protocol.QUIT)
+                self.link.say(frames.QUIT)
                 self.changed.notify_all()
                 if self.changed.wait_for(lambda: self.link.gone is not None or self._lost, _GOODBYE_S):
                     break
@@ -133,7 +133,7 @@ class Pump:
         """Return to the console's own speed, as the board does when it hears nothing either."""
         self.baud = self._address.baud
         self._line.set_baud(self.baud)
-        self.link.limit(protocol.Limits(self.baud))
+        self.link.limit(flow.Limits(self.baud))
 
     def _reopen(self, cause: OSError) -> None:
         """Take a line again that went away, as an adapter does that is plugged out and in; the session goes on."""
@@ -149,7 +149,7 @@ class Pump:
             with self.changed:
                 self._line = fresh
                 self.baud = self._address.baud
-                self.link.limit(protocol.Limits(self._address.baud if self._address.bytes_per_s else None))
+                self.link.limit(flow.Limits(self._address.baud if self._address.bytes_per_s else None))
 
     def _write(self) -> None:
         while not self._closing:

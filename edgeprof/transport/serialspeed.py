@@ -5,7 +5,7 @@ import struct
 import time
 from contextlib import suppress
 
-from edgeprof.transport.seriallink import Link, Record, drive, protocol
+from edgeprof.transport.seriallink import Link, Record, drive, flow, frames, streams
 from edgeprof.transport.serialport import Line
 
 SPEEDS = (4_000_000, 3_000_000, 2_000_000, 1_500_000, 1_000_000, 921_600, 460_800, 230_400)
@@ -30,14 +30,14 @@ def raised(line: Line, link: Link, base: int, fastest: int) -> int:
 
 
 def _tried(line: Line, link: Link, base: int, baud: int) -> bool:
-    link.streams.tell(protocol.SPEED, 0, struct.pack(">I", baud))
+    link.streams.tell(streams.SPEED, 0, struct.pack(">I", baud))
     answer = list[int]()
 
     def answered(records: list[Record]) -> bool:
-        answer[:] = [kind for kind, _, _ in records if kind in (protocol.AGREED, protocol.REFUSED)]
+        answer[:] = [kind for kind, _, _ in records if kind in (streams.AGREED, streams.REFUSED)]
         return bool(answer)
 
-    if not drive(line, link, answered, _ANSWER_S) or answer[0] == protocol.REFUSED:
+    if not drive(line, link, answered, _ANSWER_S) or answer[0] == streams.REFUSED:
         return False
     for _ in range(3):  # the far end changes once it knows that we know
         link.confirm()
@@ -45,7 +45,7 @@ def _tried(line: Line, link: Link, base: int, baud: int) -> bool:
     try:
         line.set_baud(baud)
         if _passes(line, link) and _settled(line, link):
-            link.limit(protocol.Limits(baud))
+            link.limit(flow.Limits(baud))
             return True
     except OSError:  # this end cannot; the far end returns by itself
         pass
@@ -60,10 +60,10 @@ def _passes(line: Line, link: Link) -> bool:
     """Say whether frames with every kind of byte go there and come back, all of them."""
     link.echoes = 0
     for _ in range(_TEST_FRAMES):
-        link.say(protocol.TEST, os.urandom(_TEST_BYTES - 16) + b"\0\xff\x55\xaa\x11\x13\x03\x04" * 2)
+        link.say(frames.TEST, os.urandom(_TEST_BYTES - 16) + b"\0\xff\x55\xaa\x11\x13\x03\x04" * 2)
     return drive(line, link, lambda _: link.echoes >= _TEST_FRAMES, _TEST_S)
 
 
 def _settled(line: Line, link: Link) -> bool:
-    link.streams.tell(protocol.STAY)
+    link.streams.tell(streams.STAY)
     return drive(line, link, lambda _: link.idle, _TEST_S)

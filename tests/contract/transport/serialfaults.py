@@ -4,7 +4,7 @@ import random
 import sys
 from dataclasses import dataclass, field
 
-from edgeprof.transport.seriallink import protocol as link
+from edgeprof.transport.seriallink import flow, protocol, streams
 
 BYTES_PER_S = 11520
 
@@ -66,9 +66,9 @@ class Pair:
     """A host's and a board's end; `run` lets time pass until `done` says so."""
 
     def __init__(self, there=None, back=None, limits=None):
-        limits = limits or link.Limits(BYTES_PER_S * 10)
+        limits = limits or flow.Limits(BYTES_PER_S * 10)
         self.now = 0.0
-        self.host, self.board = link.Link(7, 0.0, limits, ping_s=2.0), link.Link(7, 0.0, limits)
+        self.host, self.board = protocol.Link(7, 0.0, limits, ping_s=2.0), protocol.Link(7, 0.0, limits)
         self.there, self.back = there or Faults(), back or Faults()
         self.carried = 0
         self.cut_at = None
@@ -103,7 +103,7 @@ class Pair:
 
     def _deliver(self, end, got, data: bytes):
         for kind, channel, payload in end.receive(data, self.now) if data else ():
-            if kind == link.BYTES:
+            if kind == streams.BYTES:
                 got[channel] = got.get(channel, b"") + payload
                 end.streams.taken(channel, len(payload))
             else:

@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from tests.contract.transport.serialfaults import BYTES_PER_S, Faults, Pair, link
+from edgeprof.transport.seriallink import frames, streams
+from tests.contract.transport.serialfaults import BYTES_PER_S, Faults, Pair
 
 SESSION_BYTES = 1500
 
@@ -44,22 +45,22 @@ def prefix_of(got: dict, data: bytes) -> bool:
 def test_what_is_stuffed_holds_no_zero_and_comes_back(length, byte):
     data = byte * length if byte else random.Random(length).randbytes(length)
 
-    stuffed = link.stuffed(data)
+    stuffed = frames.stuffed(data)
 
     assert 0 not in stuffed
     assert len(stuffed) <= length + length // 254 + 1
-    assert link.unstuffed(stuffed) == data
+    assert frames.unstuffed(stuffed) == data
 
 
 def test_no_single_flipped_dropped_or_doubled_byte_of_a_frame_passes():
-    whole = link.frame(link.DATA, 7, 3, 12345678, os.urandom(60))[1:-1]
+    whole = frames.frame(frames.DATA, 7, 3, 12345678, os.urandom(60))[1:-1]
 
-    assert link.opened(whole)[:4] == (link.DATA, 7, 3, 12345678)
+    assert frames.opened(whole)[:4] == (frames.DATA, 7, 3, 12345678)
     for at in range(len(whole)):
         for bit in range(8):
-            assert link.opened(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]) is None
-        assert link.opened(whole[:at] + whole[at + 1 :]) is None
-        assert link.opened(whole[:at] + whole[at : at + 1] + whole[at:]) is None
+            assert frames.opened(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]) is None
+        assert frames.opened(whole[:at] + whole[at + 1 :]) is None
+        assert frames.opened(whole[:at] + whole[at : at + 1] + whole[at:]) is None
 
 
 def test_a_clean_line_is_used_to_95_percent():
@@ -81,7 +82,7 @@ def test_what_compresses_passes_quicker():
 def test_frames_of_another_session_are_not_ours():
     pair = Pair()
     pair.board.session = 8
-    pair.host.streams.tell(link.OPEN, 1, b'["true"]')
+    pair.host.streams.tell(streams.OPEN, 1, b'["true"]')
 
     assert not pair.run(lambda: pair.got["board"], 20)
 
@@ -92,13 +93,13 @@ def test_a_channel_that_nobody_reads_blocks_no_other():
         pair.host.streams.add(channel)
         pair.board.streams.add(channel)
     pair.board.streams.taken = lambda *_: None
-    pair.host.streams.write(1, bytes(link.CREDIT_BYTES + 1000))
-    pair.run(lambda: len(pair.got["board"].get(1, b"")) == link.CREDIT_BYTES, 100)
+    pair.host.streams.write(1, bytes(streams.CREDIT_BYTES + 1000))
+    pair.run(lambda: len(pair.got["board"].get(1, b"")) == streams.CREDIT_BYTES, 100)
 
     pair.host.streams.write(2, b"through")
 
     assert pair.run(lambda: pair.got["board"].get(2) == b"through", 10)
-    assert len(pair.got["board"][1]) == link.CREDIT_BYTES
+    assert len(pair.got["board"][1]) == streams.CREDIT_BYTES
     assert pair.host.streams.queued(1) == 1000
 
 
@@ -107,7 +108,7 @@ def test_what_is_no_stream_of_records_ends_the_link_and_is_never_taken_for_data(
     nonsense = zlib.compressobj(6, zlib.DEFLATED, -15)
     packed = nonsense.compress(struct.pack(">BHI", 99, 1, 4) + b"data") + nonsense.flush(zlib.Z_SYNC_FLUSH)
 
-    records = pair.board.receive(link.frame(link.DATA, 7, 1, 0, packed), 0.0)
+    records = pair.board.receive(frames.frame(frames.DATA, 7, 1, 0, packed), 0.0)
 
     assert records == []
     assert pair.board.gone == "what came makes no sense"

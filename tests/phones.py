@@ -148,16 +148,23 @@ def no_supplies() -> str | None:
     return None if done.returncode == 0 else f"no mount namespace here: {done.stderr.strip()}"
 
 
-def userland(folder: Path) -> Path:
-    """Make the folder that is a phone's PATH: mksh, toybox, and what answers for Android."""
+def applets(folder: Path) -> Path:
+    """Make a folder that holds mksh, every applet of toybox, and nothing else but `tr`, which Debian's toybox lacks."""
     folder.mkdir(parents=True)
-    toybox, busybox = shutil.which("toybox"), shutil.which("busybox")
+    toybox = shutil.which("toybox")
     (folder / "sh").symlink_to(shutil.which("mksh"))
     for name in subprocess.run([toybox], capture_output=True, text=True, check=True).stdout.split():
         (folder / name).symlink_to(toybox)
+    (folder / "tr").symlink_to(shutil.which("busybox"))
+    return folder
+
+
+def userland(folder: Path) -> Path:
+    """Make the folder that is a phone's PATH: mksh, toybox, and what answers for Android."""
+    applets(folder)
     for name in EXTRA:
         if not (folder / name).exists():
-            (folder / name).symlink_to(busybox)
+            (folder / name).symlink_to(shutil.which("busybox"))
     cases = "".join(f"{name}) echo '{value}';;\n" for name, value in PROPERTIES.items())
     for name, text in (("battery", BATTERY), ("thermalservice", THERMAL), ("logcat", "")):
         (folder / f".{name}").write_text(text)

@@ -193,6 +193,7 @@ class TinySession:
                     raise LinkLost(f"`{self._device.name}` did not come back: {exc.message}", lost.hint) from exc
         text = f"the line was lost and came back ({lost.message}); what it cut short was done again"
         self._live.warn("link_lost", text)
+        self._store()
         if samples := self._samples():
             self._open.load(samples[0])
 

@@ -26,6 +26,8 @@ _SATURATED_SHARE = 0.01
 _MANY_VALUES = 20
 # From so many differences on, their own scatter is known well enough to weigh them one by one.
 _ENOUGH = 30.0
+# The median of a normal quantity's distance from its mean, in standard deviations.
+_NORMAL_MEDIAN = 0.6745
 # Where more than this share of neighbours are equal, noise does not carry readings across the sensor's steps.
 _STILL_SHARE = 0.5
 # Readings closer together than this share of a period would weigh without bound.
@@ -161,10 +163,11 @@ def mean_power(trace: Trace, start_s: float, end_s: float) -> MeanPower:
 def mean_of_means(seen: Trace, window_s: float, averaging_s: float) -> MeanPower:
     """Return the mean power of a window from readings that are each the mean over a stretch, one after the other.
 
-    What they cover is known but for the meter's own noise and steps. The noise is read off second differences, which
-    hold the load's changes as well: too much rather than too little. What of the window they do not cover, at its two
-    ends and where readings were lost, lies off the mean like any stretch of that length: by the scatter of the means
-    over as long, for which the scatter of single readings is an upper bound.
+    What they cover is known but for the meter's own noise and steps. The noise is read off second differences, by their
+    median: the load's own changes are in few of them, or it is taken for too great. What of the window they do not
+    cover lies at its two ends, shared out between them as the two clocks happen to stand: evenly likely anywhere, so
+    that the squares of both shares are two thirds of the whole's on average. Each end differs from the mean as
+    stretches of half that length do among themselves.
 
     Args:
         seen: Readings of which each stretch lies wholly in the window.
@@ -173,9 +176,11 @@ def mean_of_means(seen: Trace, window_s: float, averaging_s: float) -> MeanPower
     """
     power = seen.power_w
     count = len(power)
-    noise = np.mean(np.diff(power, 2) ** 2) / 6 / count if count > 2 else np.inf
-    unseen = max(0.0, 1 - count * min(averaging_s, window_s / count) / window_s)
-    ends = (float(np.std(power)) * unseen) ** 2
+    noise = (float(np.median(np.abs(np.diff(power, 2)))) / _NORMAL_MEDIAN) ** 2 / 6 / count if count > 2 else np.inf
+    unseen_s = max(0.0, window_s - count * min(averaging_s, window_s / count))
+    each = max(1, round(unseen_s / 2 / averaging_s))
+    stretches = power[: count // each * each].reshape(-1, each).mean(axis=1)
+    ends = 2 / 3 * (unseen_s / window_s) ** 2 * float(np.var(stretches))
     rounding = _resolution(power) ** 2 / 12 if float(np.mean(np.diff(power) == 0)) > _STILL_SHARE else 0.0
     return MeanPower(float(np.mean(power)), float(np.sqrt(noise + ends + rounding)), float(count - 2), count)
 

@@ -46,6 +46,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "submodel_failed": ("ops",),
     "no_warm_up": _LATENCY,
     "invented_sensors": _ENERGY,
+    "one_class": _ACCURACY,
     "other_load": _WALL,
     "partial_rail": _ENERGY,
     "per_op_failed": ("ops",),

@@ -49,12 +49,16 @@ class Scored:
         drop: Top-1 of the float model less this one's, paired; `None` without labels.
         corrupted: For each spoilt set: its name, top-1, and what was lost there beyond the loss on the clean one.
         floats: Top-1 of the float model on each set, by name.
+        sqnr_db: Signal to error against the float model, where there are no labels.
+        alike: What is to be said where nearly all samples are of one class to the float model, or `None`.
     """
 
     share: Range
     drop: Range | None = None
     corrupted: tuple[tuple[str, Range, Range | None], ...] = ()
     floats: tuple[tuple[str, float | None], ...] = ()
+    sqnr_db: float | None = None
+    alike: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,9 @@ def _scored(run: RunResult, *, labelled: bool) -> Scored:
     if not labelled or not clean.scores:
         agreed = next(one for one in clean.agreements if one.against == FLOAT_MODEL)
         count = agreed.n_agreed or 0
-        return Scored(Range(count / agreed.n_samples, *wilson(count, agreed.n_samples)))
+        alike = next((warning.text for warning in run.warnings if warning.code == "one_class"), None)
+        share = Range(count / agreed.n_samples, *wilson(count, agreed.n_samples))
+        return Scored(share, sqnr_db=agreed.sqnr_db, alike=alike)
     score, lost = clean.scores[0], loss(clean.scores[0])
     corrupted = [
         (one.data, score_range(one.scores[0]), extra_loss(score, one.scores[0], paired=True)) for one in others

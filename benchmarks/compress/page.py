@@ -151,9 +151,12 @@ def _sizes(subject: Subject, found: Sequence[Row]) -> Iterator[str]:
     for row in found:
         if row.failure != UNREACHED:
             cells.append([f"`{row.recipe.name}`", *_static(row, base.gzip_bytes if base else None), _share(row)])
-            cells[-1] += [_drop(row.drop)] if subject.labelled else []
-    yield from _table([*heads, "drop, points"] if subject.labelled else heads, cells)
+            cells[-1].append(_drop(row.drop) if subject.labelled else _sqnr(row))
+    yield from _table([*heads, "drop, points" if subject.labelled else "signal to error"], cells)
     yield from _unreached(found)
+    yield from (
+        f"\n**{text[:1].upper()}{text[1:]}.**" for text in {row.scored.alike for row in found if row.scored} if text
+    )
 
 
 def _unreached(found: Sequence[Row]) -> Iterator[str]:
@@ -269,6 +272,12 @@ def _share(row: Row) -> str:
         return f"{NOT}: {_PATH.sub('', row.failure)}" if row.failure else NOT
     share = row.scored.share
     return f"{share.point:.2%} ({share.low:.2%} … {share.high:.2%})".replace("%", " %")
+
+
+def _sqnr(row: Row) -> str:
+    if row.scored is None:
+        return NOT
+    return "no error" if row.scored.sqnr_db is None else f"{row.scored.sqnr_db:.1f} dB"
 
 
 def _drop(drop: Range | None) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeprof import units
 from edgeprof.accuracy.judging import Outputs
+from edgeprof.accuracy.scoring import predictions, threshold
 from edgeprof.scores import Evaluation, Score
 from edgeprof.stats.accuracy import in_points, loss_name
 from edgeprof.stats.packed import unpack
@@ -14,6 +16,10 @@ from edgeprof.stats.paired import loss
 # A loss of more than a point is what releases forbid most often; of an error that has no scale, a tenth of itself.
 LOSSY_POINTS = 1.0
 _LOSSY_RATIO = 0.1
+# A model that always says one class would agree as often as that.
+_ONE_CLASS_RATIO = 0.95
+# Of fewer samples no share is worth a warning.
+_ENOUGH = 20
 
 
 def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs | None) -> Iterator[tuple[str, str]]:
@@ -34,6 +40,8 @@ def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs 
             yield "constant_outputs", f"{text}; {cause}"
         elif _collapsed(evaluation):
             yield "constant_outputs", f"every sample of `{evaluation.title}` is taken for one and the same class"
+        elif floats is not None and not evaluation.scores:
+            yield from _one_class(evaluation, floats[index])
 
 
 def _lossy(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:
@@ -49,6 +57,16 @@ def _lossy(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:
     sure = f"surely more than {limit}" if worse.low > most else f"perhaps no more than {limit}"
     text = f"on `{evaluation.title}` it is worse than the float model by {units.quantity(name, worse.point)}"
     yield "lossy_result", f"{text} ({ends}, 95 %), {sure}"
+
+
+def _one_class(evaluation: Evaluation, floats: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
+    """Yield a warning where a model that always says the same class would agree as well."""
+    if all(one.n_agreed is None for one in evaluation.agreements):
+        return
+    count = int(np.unique_counts(predictions(floats, threshold(floats))).counts.max(initial=0))
+    if len(floats) >= _ENOUGH and count >= _ONE_CLASS_RATIO * len(floats):
+        text = f"the float model takes {count} of {len(floats)} samples of `{evaluation.title}` for one class"
+        yield "one_class", f"{text}: agreement on them says little; see the signal to error, or give other samples"
 
 
 def _collapsed(evaluation: Evaluation) -> bool:

@@ -17,7 +17,7 @@ RIGHT = np.eye(4, dtype=np.float32)[Y]
 
 
 def said(outputs, floats=RIGHT, y=Y):
-    data = EvalSet(X, (("y", y),), "00", pairing="00")
+    data = EvalSet(X, () if y is None else (("y", y),), "00", pairing="00")
     made = artifact(outputs=(TensorSpec("class", (1, outputs.shape[1]), "float32"),))
     others = Others(None if floats is None else [floats])
     return list(doubts(judge(made, data, [outputs], others), [outputs], others.floats))
@@ -68,6 +68,16 @@ def test_a_classifier_that_says_one_class_only_is_flagged():
     outputs[:, 2] = 2
 
     assert ("constant_outputs", "every sample of `eval` is taken for one and the same class") in said(outputs)
+
+
+def test_agreement_on_samples_of_one_class_is_said_to_say_little():
+    skewed = np.eye(4, dtype=np.float32)[np.where(np.arange(40) < 38, 1, Y)]
+
+    ((code, text),) = said(skewed, floats=skewed, y=None)
+
+    assert code == "one_class"
+    assert "takes 38 of 40 samples of `eval` for one class" in text
+    assert said(RIGHT, floats=RIGHT, y=None) == []
 
 
 def test_samples_in_the_training_data_are_counted_whatever_their_dtype_and_shape():

@@ -108,6 +108,8 @@ def _request(place: _Place, release: Release, watch: GateWatch) -> ProfileReques
         min_runs=max(RunPlan().min_runs, least_runs(keys), *late, 0),
         runtime=artifact.runtime or "auto",
         rate_hz=artifact.rate_hz,
+        pin_clocks=artifact.pin_clocks,
+        power_mode=artifact.power_mode,
     )
     request = ProfileRequest(
         (),

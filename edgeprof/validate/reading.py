@@ -5,6 +5,7 @@ from pathlib import Path
 from edgeprof.accuracy import parse_corruption
 from edgeprof.accuracy.evaluation import DEFAULT_NAME
 from edgeprof.accuracy.tasks import check_metric, is_function
+from edgeprof.boards import wishes
 from edgeprof.compress.sampling import EVEN, Sampling
 from edgeprof.errors import UsageError
 from edgeprof.targets import refuse_unknown_keys
@@ -16,7 +17,7 @@ LAUNCHES = 10
 _TOP = ("launches", "artifact", "budget")
 _ARTIFACT = (
     "name", "file", "recipe", "calibration", "calibration_samples", "calibration_choice", "seed", "train", "preprocess",
-    "eval", "corrupt", "metric", "threads", "cpus", "runtime", "rate",
+    "eval", "corrupt", "metric", "threads", "cpus", "runtime", "rate", "pin_clocks", "pin_mhz", "power_mode",
 )  # fmt: skip
 
 
@@ -61,6 +62,8 @@ def _artifact(table: Table) -> Released:
         corruptions=_corruptions(table),
         metrics=tuple(_metric(name, table) for name in table.texts("metric")),
         train=table.file("train"),
+        pin_clocks=_pinned(table),
+        power_mode=_power_mode(table),
     )
 
 
@@ -96,6 +99,24 @@ def _corruptions(table: Table) -> tuple[str, ...]:
     """Return the sets that `corrupt` makes of the first, by the names that they have."""
     ways = [way for text in table.texts("corrupt") for way in parse_corruption(text)]
     return tuple(dict.fromkeys(f"{name}:{severity}" for name, severity in ways))
+
+
+def _pinned(table: Table) -> str | None:
+    """Return what `pin_clocks = true`, `pin_mhz = 1500` or `pin_mhz = ["big=1800", "little=1200"]` asks for."""
+    pin = table.values.get("pin_clocks", False)
+    if not isinstance(pin, bool):
+        raise UsageError(f"{table.where}: `pin_clocks` must be true or false", "a clock is `pin_mhz = 1500`")
+    try:
+        return wishes(pin, table.words("pin_mhz"))
+    except UsageError as exc:
+        raise UsageError(f"{table.where}: {exc.message.replace('--pin-mhz', '`pin_mhz`')}", exc.hint) from exc
+
+
+def _power_mode(table: Table) -> str | None:
+    found = table.words("power_mode")
+    if len(found) > 1:
+        raise UsageError(f"{table.where}: `power_mode` names {len(found)} modes", "a board is in one")
+    return next(iter(found), None)
 
 
 def _metric(name: str, table: Table) -> str:

@@ -26,6 +26,8 @@ class Released:
         corruptions: How to spoil the first set for further ones, as `profile --corrupt` has it.
         metrics: What accuracy is measured in, the headline first; none for what goes with the labels.
         train: What the model was trained on: for recipes that fine-tune, and to find leaked samples; or `None`.
+        pin_clocks: What the boards' clocks are pinned to meanwhile, as `RunPlan` has it, or `None`.
+        power_mode: The power mode that Jetsons are set to meanwhile, or `None`.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Released:
     corruptions: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     train: Path | None = None
+    pin_clocks: str | None = None
+    power_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,18 @@ class Table:
             raise UsageError(f"{self.where}: `{name}` must be text, or a list of texts", f'such as {name} = ["…"]')
         return tuple(dict.fromkeys(found))
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the words under a key, of which whole numbers are some: a list of them, or one alone.
+
+        Raises:
+            UsageError: They are neither.
+        """
+        value = self.values.get(name, [])
+        found = value if isinstance(value, list) else [value]
+        if any(isinstance(part, bool) or not isinstance(part, str | int) for part in found):
+            raise UsageError(f"{self.where}: `{name}` must be text or a whole number", f'such as {name} = "15"')
+        return tuple(str(part) for part in found)
+
     def file(self, name: str) -> Path | None:
         """Return the file under a key, or `None`.
 

@@ -124,6 +124,19 @@ def test_clocks_are_pinned_group_by_group_said_and_set_back(desk):
     assert "clocks set back as they were: policy0 ondemand:600000:1200000; policy1 ondemand:600000:1800000" in done.err
 
 
+def test_a_gate_measures_on_clocks_that_it_pins_and_sets_back(desk):
+    text = f'launches = 2\n[[artifact]]\nfile = "{MODEL}"\npin_mhz = ["little=900", "big=1200"]\n'
+    (desk.cli.folder / "release.toml").write_text(f'{text}[[budget]]\ndevice = "root"\nsize = "1 MiB"\n')
+
+    done = desk.cli("validate", "--json")
+
+    assert done.code == 0, done.err
+    (run_id,) = done.json()["runs"]
+    item = desk.cli("run", "show", run_id, "--json").json()["items"][0]
+    assert item["environment"]["clocks"] == "cpu0 at 900 MHz; cpu1 at 1200 MHz"
+    assert (item["plan"]["pin_clocks"], item["environment"]["clocks_set_by"]) == ("big=1200 little=900", "edgeprof")
+
+
 def test_a_host_that_is_killed(desk):
     process = desk.begins("root")
 

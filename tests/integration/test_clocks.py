@@ -20,6 +20,17 @@ def test_a_machine_whose_kernel_sets_no_clocks_is_refused(cli):
     assert "hint: " in done.err
 
 
+@pytest.mark.skipif(CPUFREQ.exists(), reason="this machine's own clocks would be set")
+def test_a_gate_on_a_machine_whose_clocks_nobody_sets_says_so_and_passes_nothing(cli):
+    text = f'[[artifact]]\nfile = "{MODEL}"\npin_mhz = 1500\n[[budget]]\ndevice = "local"\nlatency = "10 s"\n'
+    (cli.folder / "release.toml").write_text(text)
+
+    done = cli("validate")
+
+    assert done.code == 4
+    assert "error: `local` lets nobody set its clocks: its kernel has no cpufreq" in done.err
+
+
 @pytest.mark.skipif(shutil.which("nvpmodel") is not None, reason="this machine is a Jetson")
 def test_a_machine_that_is_no_jetson_has_no_power_modes(cli):
     done = cli("profile", MODEL, "-d", "local", "--power-mode", "15W")

@@ -456,6 +456,11 @@ def test_a_mistake_about_sets_names_itself_and_its_table(old, new, words, sets):
         ("threads = 2", "calibration_samples = 20", "calibration samples are to be chosen, and there are none"),
         ("threads = 2", 'calibration_choice = "evn"', "`evn` did you mean `even`"),
         ("threads = 2", "calibration_samples = 0", "calibration_samples = 0 is out of range"),
+        ("threads = 2", 'pin_mhz = "fast"', "`pin_mhz` `fast` names no clock"),
+        ("threads = 2", 'pin_mhz = [1500, "big=1800"]', "names some cores twice"),
+        ("threads = 2", "pin_mhz = 1.5", "must be text or a whole number"),
+        ("threads = 2", "pin_clocks = 1500", "must be true or false"),
+        ("threads = 2", 'power_mode = ["15W", "MAXN"]', "names 2 modes"),
         ("[[budget]]", "[budget]", "not TOML"),
         ("[[artifact]]", "[[artefact]]", "unknown key"),
     ],
@@ -468,6 +473,24 @@ def test_a_mistake_in_a_release_file_names_itself_and_the_next_step(old, new, wo
 
     assert words in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "pinned", "mode"),
+    [
+        ("threads = 2", None, None),
+        ("pin_clocks = true", "performance", None),
+        ("pin_clocks = false\npower_mode = 2", None, "2"),
+        ('pin_mhz = 1500\npower_mode = "15W"', "1500", "15W"),
+        ('pin_mhz = ["little=1200", "big=1800"]', "big=1800 little=1200", None),
+    ],
+)
+def test_clocks_are_asked_for_as_profile_does(written, pinned, mode, folder):
+    (folder / "release.toml").write_text(RELEASE.replace("threads = 2", written, 1))
+
+    artifact = load_release(folder / "release.toml").checks[0].artifact
+
+    assert (artifact.pin_clocks, artifact.power_mode) == (pinned, mode)
 
 
 def test_a_release_file_without_a_limit_is_refused(folder):

@@ -7,7 +7,7 @@ Sources:
     Binary: M. Rastegari et al. (2016), "XNOR-Net", ECCV, equation 6: sign(w) times the mean of abs(w).
     Ternary: F. Li and B. Liu (2016), "Ternary Weight Networks", arXiv:1605.04711: zero below 0.7 times the mean of
         abs(w), else sign(w) times the mean of the rest; or below 0.05 times the largest abs(w), as C. Zhu et al.
-        (2017), "Trained Ternary Quantization", ICLR, whose trained scales are not in here.
+        (2017), "Trained Ternary Quantization", ICLR, whose trained scales are not in here: see the page for why.
 """
 
 from dataclasses import dataclass

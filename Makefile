@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Of two cores, for all tests: many wait for a line, a deadline or a board.
+TEST_JOBS ?= 3
 
 .PHONY: help demo check test lint format bench bench-compress android-runner clean setup core-setup system-packages
 
@@ -45,7 +47,7 @@ check: lint
 
 # A test that fails is tried once more, and is named in the summary when it passes then: that is a fault to mend as well.
 test: system-packages lint
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --reruns 1
+	@$(BIN)/pytest -n $(TEST_JOBS) --dist loadgroup --no-loadscope-reorder --reruns 1
 
 bench: setup system-packages
 	@sh tests/system_packages.sh lrzsz

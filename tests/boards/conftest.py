@@ -1,7 +1,8 @@
-"""Virtual boards for tests: each ends with its test, also after a crash; images and snapshots outlive the tests."""
+"""Virtual boards for tests: none outlives them, also after a crash; images and snapshots do."""
 
+import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from edgeprof import lab
 from edgeprof.errors import EdgeprofError
 from edgeprof.lab import debian
+from edgeprof.records import CLOCK_WALL
 from tests.conftest import Cli
+
+_BANNER_S = 30
 
 
 @pytest.fixture(scope="session")
@@ -39,19 +43,66 @@ def boot(lab_here, tmp_path):
         yield start
 
 
+class Standing:
+    """One board that stays up from test to test, for those that leave it as it was: setting one up takes many seconds.
+
+    Where it does not answer any more, or another is asked for, it ends and the next one begins: so a second try of a
+    test whose board died has a live one.
+    """
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders, self._up, self._asked = folders, ExitStack(), ()
+        self._board: lab.VirtualBoard | None = None
+
+    def __call__(self, kind: str, clock: str = CLOCK_WALL) -> lab.VirtualBoard:
+        if self._board is None or self._asked != (kind, clock) or not answers(self._board):
+            self.close()
+            folder = self._folders.mktemp(kind) / "board"
+            self._board = self._up.enter_context(lab.running(lab.find_kind(kind), folder, print, clock=clock))
+            self._asked = (kind, clock)
+        return self._board
+
+    def close(self) -> None:
+        """End the board: the next test gets another."""
+        self._board = None
+        self._up.close()
+
+
+def answers(board: lab.VirtualBoard) -> bool:
+    """Whether its SSH server says who it is."""
+    try:
+        with socket.create_connection(("127.0.0.1", board.ssh_port), _BANNER_S) as sock:
+            return sock.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def standing(lab_here, tmp_path_factory):
+    """A board that stays up, by kind and clock."""
+    with closing(Standing(tmp_path_factory)) as found:
+        yield found
+
+
+def introduce(cli: Cli, board: lab.VirtualBoard, name: str) -> lab.VirtualBoard:
+    """Add a board as a device of the command line's."""
+    device = board.device(name)
+    keys = ("-i", board.identity, "--host-key", board.host_key) if board.ssh_port else ()
+    added = cli("device", "add", name, device.url, *keys)
+    assert added.code == 0, added.err
+    return board
+
+
 @pytest.fixture
 def add(boot, cli: Cli):
-    """Start a board and add it as a device of the command line's."""
+    """Start a board of the test's own and add it as a device."""
+    return lambda kind, name="board", **options: introduce(cli, boot(kind, **options), name)
 
-    def start(kind: str, name: str = "board", **options) -> lab.VirtualBoard:
-        board = boot(kind, **options)
-        device = board.device(name)
-        keys = ("-i", board.identity, "--host-key", board.host_key) if board.ssh_port else ()
-        added = cli("device", "add", name, device.url, *keys)
-        assert added.code == 0, added.err
-        return board
 
-    return start
+@pytest.fixture
+def add_standing(standing, cli: Cli):
+    """Add as a device a board that may be set up already."""
+    return lambda kind, name="board", **options: introduce(cli, standing(kind, **options), name)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from tests.conftest import ROOT
 
 RELEASE = ROOT / "examples/release_gate/release.toml"
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("counts")]  # with test_instructions.py, on one board
 
 
 @pytest.fixture
-def gate(cli, add, tflite):
+def gate(cli, add_standing, tflite):
     """Run the example's own release file on a virtual board, with a baseline of the model as it is."""
-    add("cortex-a76", "lab-cortex-a76", clock="instructions")
+    add_standing("cortex-a76", "lab-cortex-a76", clock="instructions")
     shutil.copy(RELEASE, cli.folder / "release.toml")
     shutil.copy(tflite["int8"], cli.folder / "model.tflite")
     measured = cli("profile", "model.tflite", "-d", "lab-cortex-a76", "--json")

@@ -12,7 +12,7 @@ import pytest
 
 from edgeprof.report.document import schema
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("counts")]  # with test_gate.py, on one board
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def median(run) -> dict:
     return next(m for m in figures if m["name"] == "guest_instructions")
 
 
-def test_counts_repeat_under_load_and_on_another_board_and_tell_two_percent_apart(add, cli, dense):
-    add("cortex-a76", "one", clock="instructions")
+def test_counts_repeat_under_load_and_on_another_board_and_tell_two_percent_apart(add_standing, add, cli, dense):
+    add_standing("cortex-a76", "one", clock="instructions")
     add("cortex-a76", "other", clock="instructions")
 
     alone = instructions(cli, "one", *dense.values())
@@ -68,11 +68,11 @@ def test_counts_repeat_under_load_and_on_another_board_and_tell_two_percent_apar
     assert 1.01 < alone["more-fp32"]["point"] / alone["less-fp32"]["point"] < 1.03
 
 
-def test_int8_beats_float_by_more_where_the_processor_multiplies_bytes_four_at_a_time(add, cli, tflite):
+def test_int8_beats_float_by_more_where_the_processor_multiplies_bytes_four_at_a_time(add, add_standing, cli, tflite):
     """The Cortex-A76 has the dot product instructions (`asimddp`), the A53 has not."""
     gains = {}
-    for kind in ("cortex-a53", "cortex-a76"):
-        add(kind, kind, clock="instructions")
+    for kind, start in (("cortex-a53", add), ("cortex-a76", add_standing)):
+        start(kind, kind, clock="instructions")
         counted = instructions(cli, kind, tflite["fp32"], tflite["int8"])
         fp32, int8 = counted.values()
         gains[kind] = fp32["point"] / int8["point"]
@@ -88,8 +88,8 @@ def runs_of(cli) -> list[dict]:
     return [json.loads(cli("run", "show", run_id, "--json").out)["items"][0] for run_id in ids]
 
 
-def test_a_pair_on_counts_of_instructions_has_a_sure_verdict(add, cli, dense, tflite):
-    add("cortex-a76", "one", clock="instructions")
+def test_a_pair_on_counts_of_instructions_has_a_sure_verdict(add_standing, cli, dense, tflite):
+    add_standing("cortex-a76", "one", clock="instructions")
 
     two_percent = cli("ab", *dense.values(), "-d", "one", "--margin", "0.01", "--json").json()
     control = cli("ab", tflite["int8"], "--control", "-d", "one", "--json").json()

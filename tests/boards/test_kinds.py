@@ -63,8 +63,8 @@ def test_generic_boards_differ_in_what_their_processor_can(boot, cpu, dot_produc
     assert ("asimddp" in features) == dot_product
 
 
-def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_invented(add, cli):
-    board = add("jetson-nano-look-alike")
+def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_invented(add_standing, cli):
+    board = add_standing("jetson-nano-look-alike")
 
     shown = cli("device", "probe", "board")
     probe = cli("device", "probe", "board", "--json").json()["items"][0]["probe"]
@@ -79,8 +79,39 @@ def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_inve
     assert 300 < milliamperes < 3000
 
 
-def test_ina219_and_ina226_read_what_the_made_up_law_says(boot):
-    board = boot("sensors")
+def test_power_is_read_from_the_rail_that_feeds_the_board(add_standing, cli):
+    """A loaded host may starve an emulated board's sampler: then there is a reason in the figure's place."""
+    add_standing("jetson-nano-look-alike")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
+    trace = cli("run", "show", item["run_id"], "--json").json()["items"][0]["power"]
+
+    assert (trace["rail"], trace["covers"]) == ("POM_5V_IN (ina3221)", "board")
+    assert len(trace["readings"]) > 50
+    assert all(2_000_000 < reading < 9_000_000 for reading in trace["readings"])
+    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
+    if whole["not_measured"] is None:
+        seconds = (trace["run_ns"][1] - trace["run_ns"][0]) / 1e9
+        assert 2.4e6 < whole["point"] * trace["runs"] / seconds < 6e6
+        assert whole["low"] < whole["point"] < whole["high"]
+    else:
+        assert "energy_not_measured" in [warning["code"] for warning in item["warnings"]]
+
+
+def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add_standing, cli):
+    add_standing("jetson-nano-look-alike")
+    model = resources.folder("device_agents") / "selftest.tflite"
+
+    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", *SHORT, "--no-energy")
+
+    item = run.json()["items"][0]
+    assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")
+    assert all(state["temp_mc"] > 1000 for state in item["states"])
+
+
+def test_ina219_and_ina226_read_what_the_made_up_law_says(standing):
+    board = standing("sensors")
 
     on(board, "echo 4 0 5 > /run/edgeprof-power")  # 4 W whatever runs, from 5 V
 
@@ -99,28 +130,8 @@ def settled(board, chip: str) -> int:
     return microwatts
 
 
-def test_power_is_read_from_the_rail_that_feeds_the_board(add, cli):
-    """A loaded host may starve an emulated board's sampler: then there is a reason in the figure's place."""
-    add("jetson-nano-look-alike")
-    model = resources.folder("device_agents") / "selftest.tflite"
-
-    item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
-    trace = cli("run", "show", item["run_id"], "--json").json()["items"][0]["power"]
-
-    assert (trace["rail"], trace["covers"]) == ("POM_5V_IN (ina3221)", "board")
-    assert len(trace["readings"]) > 50
-    assert all(2_000_000 < reading < 9_000_000 for reading in trace["readings"])
-    whole = next(metric for metric in item["metrics"] if metric["name"] == "energy_per_inference_uj")
-    if whole["not_measured"] is None:
-        seconds = (trace["run_ns"][1] - trace["run_ns"][0]) / 1e9
-        assert 2.4e6 < whole["point"] * trace["runs"] / seconds < 6e6
-        assert whole["low"] < whole["point"] < whole["high"]
-    else:
-        assert "energy_not_measured" in [warning["code"] for warning in item["warnings"]]
-
-
-def test_rails_of_which_none_feeds_the_others_are_not_added_up(add, cli):
-    add("sensors")
+def test_rails_of_which_none_feeds_the_others_are_not_added_up(add_standing, cli):
+    add_standing("sensors")
     model = resources.folder("device_agents") / "selftest.tflite"
 
     item = cli("profile", model, "-d", "board", *SHORT).json()["items"][0]
@@ -175,17 +186,6 @@ def test_a_board_dies_with_the_process_that_started_it_however_that_ends(boot, l
 
     psutil.wait_procs([qemu], timeout=30)
     assert not psutil.pid_exists(pid) or qemu.status() == psutil.STATUS_ZOMBIE
-
-
-def test_a_launch_waits_for_a_cool_board_and_goes_on_when_the_wait_is_over(add, cli):
-    add("jetson-nano-look-alike")
-    model = resources.folder("device_agents") / "selftest.tflite"
-
-    run = cli("profile", model, "-d", "board", "--max-temp", "1", "--wait", "1", *SHORT, "--no-energy")
-
-    item = run.json()["items"][0]
-    assert next(w["text"] for w in item["warnings"] if w["code"] == "gate_timeout").endswith("above 1 °C")
-    assert all(state["temp_mc"] > 1000 for state in item["states"])
 
 
 def test_the_native_agent_starts_on_32_bit_arm(boot, lab_here, tmp_path):

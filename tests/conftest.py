@@ -11,6 +11,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from tests.faultlist import times
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -19,29 +21,49 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "fashion_mnist"
 # Modules of these begin in this share of the way to the end: one that takes minutes at the end leaves workers idle.
 _EARLY = {"boards": 0.7, "integration": 0.9}
+# On one worker: what they share is made once. Each other module of virtual boards is such a group by itself.
+_TOGETHER = {
+    "tests/boards/test_gate.py": "a board that counts",
+    "tests/boards/test_instructions.py": "a board that counts",
+    "tests/contract/native/test_faults.py": "an agent under sanitizers",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mix the folders, module by module: what computes runs beside what waits, and few virtual boards at once.
 
-    A module of boards stays on one worker. For workers that take the tests in this order: `--no-loadscope-reorder`.
+    Workers take the tests in this order: `--no-loadscope-reorder`.
     """
-    modules: dict[Path, list[pytest.Item]] = {}
+    folders: dict[str, dict[Path, list[pytest.Item]]] = {}
     for item in items:
-        modules.setdefault(item.path, []).append(item)
-    folders: dict[str, list[Path]] = {}
-    for path, members in modules.items():
-        folder = path.relative_to(ROOT / "tests").parts[0]
-        folders.setdefault(folder, []).append(path)
-        for item in members:
-            if folder == "boards" and not item.get_closest_marker("xdist_group"):
-                item.add_marker(pytest.mark.xdist_group(path.stem))
-    place = {
-        path: _EARLY.get(folder, 1.0) * number / len(paths)
-        for folder, paths in folders.items()
-        for number, path in enumerate(paths)
-    }
-    items[:] = [item for path in sorted(modules, key=place.__getitem__) for item in modules[path]]
+        folder = item.path.relative_to(ROOT).parts[1]
+        folders.setdefault(folder, {}).setdefault(item.path, []).append(item)
+    placed = [
+        (_EARLY.get(folder, 1.0) * number / len(modules), members)
+        for folder, modules in folders.items()
+        for number, members in enumerate(modules.values())
+    ]
+    items[:] = [item for _, members in sorted(placed, key=lambda pair: pair[0]) for item in members]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Schedule groups by module; the mark `xdist_group` of pytest-xdist 3.8 does nothing under pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return _TOGETHER.get(module, module if module.startswith("tests/boards/") else nodeid)
+
+    return Groups(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how long the faults took: CI is to have them all in 6 minutes."""
+    reports = [one for found in terminalreporter.stats.values() for one in found if isinstance(one, pytest.TestReport)]
+    if said := times(reports):
+        terminalreporter.write_line(said)
 
 
 @dataclass(frozen=True)

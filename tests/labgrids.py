@@ -46,7 +46,7 @@ class Labgrid:
         self.client("-p", name, "add-match", f"here/{group}/*")
         if tags:
             self.client("-p", name, "set-tags", *(f"{key}={value}" for key, value in tags.items()))
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while f"here/{group}/" not in self.client("resources") and time.monotonic() < end:
             time.sleep(0.2)
 
@@ -57,7 +57,7 @@ class Labgrid:
                 return line.split(": ")[1].strip().replace("None", "") or None
         return None
 
-    def free_again(self, place: str, within_s: float = 30) -> bool:
+    def free_again(self, place: str, within_s: float = 90) -> bool:
         end = time.monotonic() + within_s
         while self.who(place) and time.monotonic() < end:
             time.sleep(0.3)

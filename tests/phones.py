@@ -195,4 +195,4 @@ def server_environment() -> dict[str, str]:
 
 
 def end_server(env: dict[str, str]) -> None:
-    subprocess.run(["adb", "kill-server"], env={**os.environ, **env}, capture_output=True, timeout=30, check=False)
+    subprocess.run(["adb", "kill-server"], env={**os.environ, **env}, capture_output=True, timeout=120, check=False)

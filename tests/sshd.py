@@ -60,7 +60,7 @@ class Sshd:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def let_in(self, home: Path) -> None:
         """Give `home` a client configuration with the key that this server accepts."""
@@ -97,7 +97,7 @@ def current_user() -> str:
 
 
 def _wait(port: int, process: subprocess.Popen) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if process.poll() is not None:
             raise RuntimeError(f"sshd ended with status {process.returncode}")
         with socket.socket() as probe:

@@ -18,7 +18,6 @@ from edgeprof.transport.serialurl import SerialAddress, parse_address
 _WRITE_BYTES = 4096
 _AHEAD_BYTES = 8192  # queued here before `write` waits: little, so that progress tells the truth
 _READ_BYTES = 64 << 10
-_FIRST_FRAME_S = 20.0
 
 
 class SerialTransport:
@@ -67,7 +66,7 @@ def _linked(address: SerialAddress, line: Line, deadlines: Deadlines, say: Calla
     link = protocol.Link(session, time.monotonic(), limits, deadlines.ping_s)
     begun = link.heard_at
     link.say(frames.PING)
-    if not drive(line, link, lambda _: link.heard_at > begun, _FIRST_FRAME_S):
+    if not drive(line, link, lambda _: link.heard_at > begun, deadlines.first_frame_s):
         hint = "is the line very noisy? a lower `?baud=` may help"
         raise TransportError(f"the link's program on {address.url} started, but no frame of it gets through", hint)
     if address.kind == "socket" or address.fastest_baud <= address.baud:

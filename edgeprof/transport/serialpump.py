@@ -28,12 +28,14 @@ class Deadlines:
         far_silent_s: A board that hears none of ours for so long gives its console back.
         stall_s: A command that takes none of its input for so long is given up.
         ping_s: A board that says nothing is asked for a sign of life so often.
+        first_frame_s: A link whose program has started and of which no frame gets through for so long is no link.
     """
 
     silent_s: float = 20.0
     far_silent_s: float = 25.0
     stall_s: float = 60.0
     ping_s: float = 2.0
+    first_frame_s: float = 20.0
 
 
 class Pump:

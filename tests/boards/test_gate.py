@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 RELEASE = ROOT / "examples/release_gate/release.toml"
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("counts")]  # with test_instructions.py, on one board
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from edgeprof.report.document import schema
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("counts")]  # with test_gate.py, on one board
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")

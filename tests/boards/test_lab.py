@@ -60,7 +60,7 @@ def test_a_board_that_died_is_said_so_and_started_anew(user):
     user("up", "--kind", "cortex-a72", "--name", user.name)
     process = psutil.Process(mine(user)[0]["pid"])
     process.kill()
-    psutil.wait_procs([process], timeout=10)
+    psutil.wait_procs([process], timeout=60)
 
     shown = user("list")
     again = user("up", "--kind", "cortex-a72", "--name", user.name)

@@ -62,7 +62,7 @@ def test_ctrl_c_hands_over_what_is_finished(step_models, tmp_path):
         time.sleep(0.05)
 
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=120)
 
     assert running.returncode == 130
     assert "the same command goes on from there" in said

@@ -329,14 +329,14 @@ def test_an_interrupt_ends_the_child_and_leaves_no_half_artifact(example, tmp_pa
     model = str(example / "fashion_cnn.keras")
     command = [sys.executable, "-m", "edgeprof", "compress", model, "-o", str(tmp_path / "out")]
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cache/artifacts/.partial-*/job.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     (job,) = tmp_path.glob("cache/artifacts/.partial-*/job.json")
 
     running.send_signal(signal.SIGINT)
 
-    assert running.wait(timeout=20) != 0
+    assert running.wait(timeout=120) != 0
     assert list((tmp_path / "cache" / "artifacts").iterdir()) == []
     assert not (tmp_path / "out").exists()
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout

@@ -219,7 +219,7 @@ def test_a_board_whose_key_has_changed_is_refused(cli, board, tmp_path):
         (folder / name).unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key")], check=True)
     board.sshd.process.terminate()
-    board.sshd.process.wait(10)
+    board.sshd.process.wait(60)
     from tests.sshd import SSHD, _wait
 
     board.sshd.process = subprocess.Popen(

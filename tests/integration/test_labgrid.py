@@ -119,7 +119,7 @@ def test_a_host_that_is_killed_gives_its_place_back(labgrid, add, cli):
             break
 
     os.kill(running.pid, signal.SIGKILL)
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
 
     assert labgrid.free_again("bench-1")
 

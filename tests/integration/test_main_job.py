@@ -244,7 +244,7 @@ def agents_of(cli, home: str | None = None) -> list[str]:
     return found
 
 
-def eventually(condition, seconds: float = 20) -> bool:
+def eventually(condition, seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

@@ -110,7 +110,7 @@ def open_page(browser, url):
 
 def get(url: str, path: str, **headers: str) -> tuple[int, str, dict]:
     place = url.removeprefix("http://").partition("/")[0]
-    connection = http.client.HTTPConnection(place, timeout=30)
+    connection = http.client.HTTPConnection(place, timeout=120)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     found = answer.status, answer.read().decode(), dict(answer.getheaders())
@@ -210,7 +210,7 @@ def test_a_wrong_address_is_an_error_in_words(url, path, status, says):
 
 def test_nothing_but_reading_is_possible_and_another_servers_name_is_refused(url):
     place = url.removeprefix("http://").rstrip("/")
-    connection = http.client.HTTPConnection(place, timeout=30)
+    connection = http.client.HTTPConnection(place, timeout=120)
     connection.request("POST", "/", body="x")
     assert connection.getresponse().status == 501
     connection.close()
@@ -248,7 +248,7 @@ def test_the_command_says_where_it_listens_and_ends_with_ctrl_c(cli):
 
     status, text, _ = get(url, "/")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
 
     assert (status, process.returncode) == (200, 0)
     assert "No such runs are stored" in text

@@ -3,20 +3,12 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_LINE = re.compile(
-    r"\| .+ \| (?P<comes>.+) \| \[(?P<test>test_\w+)\]\(\.\./(?P<file>tests/[\w/]+\.py)\) \| (?P<cases>\d+) \|"
-)
+from tests.faultlist import ROOT, rows, times
+
 _ENOUGH = 100
-
-
-def rows() -> list[re.Match[str]]:
-    lines = (ROOT / "docs" / "faults.md").read_text().splitlines()
-    return [match for line in lines if (match := _LINE.fullmatch(line))]
 
 
 @cache
@@ -50,3 +42,20 @@ def test_a_listed_fault_has_its_test_and_that_asserts_its_message(row):
     assert function is not None, f"{row['file']} has no {row['test']}: mend docs/faults.md"
     comes = row["comes"].strip("`").strip()
     assert comes == "—" or any(comes in text for text in texts(function)), f"{row['test']} does not assert `{comes}`"
+
+
+def test_a_run_says_how_long_its_listed_faults_took():
+    file, name = rows()[0]["file"], rows()[0]["test"]
+    phases = (
+        (f"{file}::{name}[one]", 2.0),
+        (f"{file}::{name}[one]", 1.5),
+        (f"{file}::{name}[two]", 1.0),
+        ("other", 9.0),
+    )
+    reports = [pytest.TestReport(case, ("", 0, ""), {}, "passed", None, "call", duration=s) for case, s in phases]
+
+    said = times(reports)
+
+    assert said.startswith("2 cases of the faults in docs/faults.md took 4 s together, 0 s of them on virtual boards; ")
+    assert said.endswith("1 of the others took more than 3 s")
+    assert times([]) is None

@@ -35,7 +35,7 @@ def python(version: str) -> str | None:
 
 def says(path: str) -> str:
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=30, check=False).stdout.strip()
+    return subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=120, check=False).stdout.strip()
 
 
 def needed_python(version: str) -> str:

@@ -5,6 +5,7 @@ import signal
 import time
 import tty
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def way(uart, said):
 
 
 def works(transport) -> bool:
-    return run(transport, ("echo", "works"), 20).stdout == b"works\n"
+    return run(transport, ("echo", "works"), 60).stdout == b"works\n"
 
 
 def hears(uart, text: bytes, typed: bytes = b"\r", timeout_s: float = 8) -> bytes:
@@ -205,9 +206,9 @@ def test_a_board_that_boots_is_waited_for_and_not_interrupted(at, way, uart, hom
         "say = lambda text: os.write(1, text.encode())\n"
         "say('U-Boot 2024.01\\r\\nHit any key to stop autoboot:  3')\n"
         "for left in (2, 1, 0):\n"
-        "    if select.select([0], [], [], 1)[0]: say('\\r\\n=> '); time.sleep(600)\n"
+        "    if select.select([0], [], [], 0.5)[0]: say('\\r\\n=> '); time.sleep(600)\n"
         "    say('\\b\\b\\b %d ' % left)\n"
-        "for number in range(60): say('\\r\\n[    %d.000000] driver %d is up' % (number, number)); time.sleep(0.1)\n"
+        "for number in range(40): say('\\r\\n[    %d.000000] driver %d is up' % (number, number)); time.sleep(0.1)\n"
         "os.system('stty sane'); say('\\r\\n')\n"
         "os.execlp('bash', 'bash', '--norc', '--noprofile', '-i')\n"
     )
@@ -283,7 +284,7 @@ def test_a_line_that_eats_a_character_is_an_error(at, way, uart):
     uart.faults = (lambda data: data.replace(b"\x01", b""), None)
 
     with pytest.raises(TransportError, match="started, but no frame of it gets through"):
-        way()
+        way(deadlines=replace(SHORT, first_frame_s=1))
 
 
 def test_a_host_that_dies_leaves_the_console_to_the_next_one(at, way):

@@ -37,7 +37,7 @@ def test_both_ends_change_to_the_fastest_speed_and_back_at_the_end(modal, home):
         assert (way.baud, way.bytes_per_s) == (921_600, 92_160)
         push_bytes(way, data, f"{home}/dest")
         assert modal.mode()[4:6] != before[4:6]
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while modal.mode()[4:6] != before[4:6] and time.monotonic() < end:
         time.sleep(0.05)
 
@@ -50,7 +50,7 @@ def test_a_speed_that_does_not_carry_is_given_up_for_the_next_one(modal):
 
     with closing(connected(modal, "?baud=38400")) as way:
         assert way.baud == 460_800
-        assert run(way, ("echo", "works"), 10).stdout == b"works\n"
+        assert run(way, ("echo", "works"), 60).stdout == b"works\n"
 
 
 def test_a_line_that_carries_no_higher_speed_keeps_its_own(modal):
@@ -58,7 +58,7 @@ def test_a_line_that_carries_no_higher_speed_keeps_its_own(modal):
 
     with closing(connected(modal, "?baud=38400&fastest=115200")) as way:
         assert way.baud == 38_400
-        assert run(way, ("echo", "works"), 10).stdout == b"works\n"
+        assert run(way, ("echo", "works"), 60).stdout == b"works\n"
 
 
 def test_a_speed_that_fails_later_is_given_up_by_both_ends(modal, home):
@@ -94,10 +94,10 @@ def test_a_line_that_is_away_for_a_moment_loses_nothing(console, home):
 
 def test_a_line_that_is_cut_is_a_lost_link_and_the_push_goes_on_with_the_next_connection(console, home):
     console.baud = 230_400
-    data = os.urandom(100_000)
+    data = os.urandom(50_000)
 
     def cut(done, _total):
-        if done > 60_000:
+        if done > 30_000:
             console.freeze()
 
     with closing(connected(console, "?fastest=115200", SHORT)) as way, pytest.raises(LinkLost, match="is gone"):
@@ -130,7 +130,7 @@ def test_an_adapter_that_is_plugged_out_and_in_goes_on(console, home):
     name = home / "ttyUSB0"
     name.symlink_to(console.host)
     with closing(SerialTransport(f"serial://{name}?fastest=115200", lambda _: None, SHORT)) as way:
-        assert run(way, ("echo", "1"), 10).stdout == b"1\n"
+        assert run(way, ("echo", "1"), 60).stdout == b"1\n"
 
         console.unplug()
         name.unlink()
@@ -138,7 +138,7 @@ def test_an_adapter_that_is_plugged_out_and_in_goes_on(console, home):
         console.plug()
         name.symlink_to(console.host)
 
-        assert run(way, ("echo", "2"), 10).stdout == b"2\n"
+        assert run(way, ("echo", "2"), 60).stdout == b"2\n"
 
 
 @pytest.mark.parametrize("chance", [0.0003, 0.002])

@@ -85,7 +85,7 @@ class Cli:
     env: dict[str, str]
     folder: Path
 
-    def __call__(self, *args: object, timeout: float = 240, **env: str) -> Done:
+    def __call__(self, *args: object, timeout: float = 600, **env: str) -> Done:
         done = subprocess.run(
             self.command(*args),
             capture_output=True,

@@ -38,7 +38,7 @@ def two_busy_loops():
 
 def instructions(cli, device, *models) -> dict[str, dict]:
     """Return each model's estimate by `MODEL-RECIPE`."""
-    done = cli("profile", *models, "-d", device, "--json", timeout=400)
+    done = cli("profile", *models, "-d", device, "--json")
     assert done.code == 0, done.err
     document = done.json()
     jsonschema.validate(document, schema())

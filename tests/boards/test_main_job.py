@@ -11,7 +11,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def profiled(cli, few, *args):
-    done = cli("profile", *args, "-d", "board", "--eval", few, *QUICK, "--json", timeout=400)
+    done = cli("profile", *args, "-d", "board", "--eval", few, *QUICK, "--json")
     assert done.code == 0, done.err
     document = done.json()
     jsonschema.validate(document, schema())
@@ -43,7 +43,7 @@ def check(run, runtime):
 def test_the_main_job_works_on_a_virtual(kind, runtime, expected, add, cli, tflite, few):
     add(kind)
 
-    setup = cli("device", "setup", "board", "--json", timeout=300)
+    setup = cli("device", "setup", "board", "--json")
     assert setup.code == 0, setup.err
     runs = profiled(cli, few, tflite["fp32"], tflite["int8"])
 
@@ -71,8 +71,8 @@ def test_the_main_job_works_on_a_board_without_python(add, cli, tflite, few):
     """Neither Python nor gzip nor getconf: the native agent, and a shell script that says what the board is."""
     add("no-python")
 
-    setup = cli("device", "setup", "board", "--json", timeout=300).json()["items"][0]
-    again = cli("device", "setup", "board", "--json", timeout=300).json()["items"][0]
+    setup = cli("device", "setup", "board", "--json").json()["items"][0]
+    again = cli("device", "setup", "board", "--json").json()["items"][0]
     probe = cli("device", "probe", "board", "--json").json()["items"][0]["probe"]
     runs = profiled(cli, few, tflite["fp32"], tflite["int8"], "--per-op")
 

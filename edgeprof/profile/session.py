@@ -9,28 +9,21 @@ from typing import TypeVar
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, LinkLost, MeasurementError, ModelError, UsageError
-from edgeprof.power import METRICS
 from edgeprof.profile import conditions
-from edgeprof.profile.cells import LiveCell, check_outputs, evaluate, push_inputs
-from edgeprof.profile.cold import measure_cold
-from edgeprof.profile.energy import measure_power
+from edgeprof.profile.afterwards import Afterwards
+from edgeprof.profile.cells import LiveCell, check_outputs, push_inputs
 from edgeprof.profile.energy_turns import energy_in_turns
 from edgeprof.profile.gates import Gate
-from edgeprof.profile.launch import LiveLaunch, measure_memory, turns
-from edgeprof.profile.peaks import measure_peaks
-from edgeprof.profile.per_op import measure_per_op
+from edgeprof.profile.launch import LiveLaunch, turns
 from edgeprof.profile.pinning import Pinning
 from edgeprof.profile.request import ProfileRequest, plan_on, resolve_cpus
 from edgeprof.profile.resume import cell_key
 from edgeprof.profile.rounds import groups, is_enough, order
 from edgeprof.profile.running import Running, Setting
 from edgeprof.profile.state import Watcher, Window
-from edgeprof.profile.sustained import measure_sustained, throttled_in
 from edgeprof.profile.taking_up import same_runtime, take_up
-from edgeprof.records import CLOCK_WALL, RunResult
+from edgeprof.records import RunResult
 from edgeprof.remote import Board, connect_board
-
-MEMORY_REPEATS = 3
 
 T = TypeVar("T")
 
@@ -96,11 +89,9 @@ class Session:
             energy_in_turns(
                 board, self._running.alive(), facts, self._request, lambda c, do: self._kept(c, board, do), told
             )
-        power = lambda board, cell: self._power(board, cell, facts)  # noqa: E731
-        per_op = lambda board, cell: self._per_op(board, cell, facts)  # noqa: E731
-        for step in (self._sustained, power, self._memory, self._cold, per_op, self._accuracy):
+        for step in Afterwards(board, facts, self._request, self._running, self._watch).steps():
             for cell in self._running.alive():
-                self._try(cell, board, lambda c, do=step: do(board, c))  # type: ignore[misc]
+                self._try(cell, board, step)
         self._finish(board, facts)
 
     @property
@@ -212,94 +203,42 @@ class Session:
             return
         start_ns = board.agent.clock()
         each = turns(cells[0].run.plan, len(cells))
-        live: dict[LiveCell, LiveLaunch] = {}
+        live = self._begun(board, cells, index, each)
+        for cell in order(list(live), each, chance):
+            if cell.run.status == "running":
+                self._alone(cell, live[cell].take_turn)
+        own_ns = sum(self._ended(cell, launch, index) for cell, launch in live.items())
+        if self._watcher:
+            end_ns = board.agent.clock()
+            self._watcher.mark(index, Window(start_ns, end_ns, own_ns, board.agent.thermal_status()))
+
+    def _begun(self, board: Board, cells: Sequence[LiveCell], index: int, each: int) -> dict[LiveCell, LiveLaunch]:
+        """Return a launch under way for every cell that can have one."""
+        live = {}
         for cell in cells:
             launch = self._alone(cell, lambda c=cell: LiveLaunch(board, c.cell, index, each))  # type: ignore[misc]
             if launch:
                 live[cell] = launch
-        for cell in order(list(live), each, chance):
-            if cell.run.status == "running":
-                self._alone(cell, live[cell].take_turn)
-        own_ns = 0
-        for cell, launch in live.items():
-            seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
-            if seen:
-                if self._setting.pair:
-                    same_runtime(cell.run, seen.runtime)
-                self._setting.store.save_launch(cell.run.run_id, seen.launch)
-                cell.add(seen)
-                if index == 0:
-                    self._running.save(cell)  # what ran it, should the host die
-                own_ns += seen.cpu_time_ns
-                self._tell(cell, index)
-        if self._watcher:
-            end_ns = board.agent.clock()
-            self._watcher.mark(index, Window(start_ns, end_ns, own_ns, board.agent.thermal_status()))
+        return live
+
+    def _ended(self, cell: LiveCell, launch: LiveLaunch, index: int) -> int:
+        """End a cell's launch and store it; return how long it had a core, which others' load is told from."""
+        seen = self._alone(cell, launch.end) if cell.run.status == "running" else None
+        if seen is None:
+            return 0
+        if self._setting.pair:
+            same_runtime(cell.run, seen.runtime)
+        self._setting.store.save_launch(cell.run.run_id, seen.launch)
+        cell.add(seen)
+        if index == 0:
+            self._running.save(cell)  # what ran it, should the host die
+        self._tell(cell, index)
+        return seen.cpu_time_ns
 
     def _tell(self, cell: LiveCell, index: int) -> None:
         look = next(look for look in cell.run.plan.looks if look > index)
         done = index * len(self._cells) + self._cells.index(cell) + 1
         self._watch.launched(cell.run, done, look * len(self._cells))
-
-    def _sustained(self, board: Board, cell: LiveCell) -> None:
-        seconds = cell.run.plan.sustained_s
-        if seconds is None or cell.run.plan.clock != CLOCK_WALL:
-            return
-        name, what = self._device.name, f"{cell.title()}: sustained"
-        windows = measure_sustained(
-            board, cell.cell, seconds, lambda done, total: self._watch.progress(name, what, done, total)
-        )
-        cell.run = replace(cell.run, sustained=windows)
-        for found in conditions.held_back(throttled_in(windows), "in the sustained run "):
-            cell.warn(found.code, found.text)
-        self._running.save(cell)
-
-    def _power(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
-        request = self._request
-        if not request.energy:
-            cell.not_measured(METRICS[0], "not_asked")
-        if request.verdict_only or not request.energy:  # a pair's took turns
-            return
-        say = lambda text: self._watch.say(self._device.name, f"{cell.title()}: {text}")  # noqa: E731
-        trace = measure_power(board, cell, facts, request.source, say)
-        cell.run = replace(cell.run, power=trace)
-        self._running.save(cell)
-
-    def _memory(self, board: Board, cell: LiveCell) -> None:
-        if self._request.verdict_only:
-            cell.not_measured("peak_rss_bytes", "not_asked")
-            return
-        self._watch.say(self._device.name, f"{cell.title()}: memory")
-        repeats = tuple(measure_memory(board, cell.cell) for _ in range(MEMORY_REPEATS))
-        cell.run = replace(cell.run, memory=repeats)
-        self._running.save(cell)
-
-    def _cold(self, board: Board, cell: LiveCell) -> None:
-        if not self._request.cold:
-            return
-        self._watch.say(self._device.name, f"{cell.title()}: cold starts")
-        measure_cold(board, cell)
-        self._running.save(cell)
-
-    def _per_op(self, board: Board, cell: LiveCell, facts: BoardFacts) -> None:
-        if not self._request.per_op:
-            return
-        self._watch.say(self._device.name, f"{cell.title()}: operators")
-        measure_per_op(board, cell, self._request.per_op_by)
-        if cell.run.op_profile is not None:
-            measure_peaks(board, cell, facts, lambda text: self._watch.say(self._device.name, text))
-        self._running.save(cell)
-
-    def _accuracy(self, board: Board, cell: LiveCell) -> None:
-        request, artifact = self._request, cell.run.artifact
-        cell.run = replace(cell.run, evaluations=())  # after a cut of the link this begins anew
-        if not request.evaluations:
-            cell.not_measured("top1_ratio", "no_evaluation_data")
-        for evaluation in request.evaluations:
-            what = f"{cell.title()}: accuracy" + (f" on {evaluation.name}" if len(request.evaluations) > 1 else "")
-            told = lambda done, total, what=what: self._watch.progress(self._device.name, what, done, total)  # noqa: E731
-            evaluate(board, cell, evaluation, request.others(artifact, evaluation), request.metrics, told)
-        self._running.save(cell)
 
     def _finish(self, board: Board, before: BoardFacts) -> None:
         with suppress(LinkLost):

@@ -94,16 +94,10 @@ def export(
     from edgeprof.errors import UsageError
     from edgeprof.report.runs import runs_text, write_text
     from edgeprof.store import open_store
-    from edgeprof.targets import did_you_mean
 
     texts = {"json": runs_text, "csv": exchange.figures_csv, "samples": exchange.samples_csv}
     files = {"parquet": exchange.write_cells, "parquet-samples": exchange.write_samples}
-    if kind not in _FORMATS:
-        raise UsageError(f"unknown format: `{kind}`", f"{did_you_mean(kind, _FORMATS)}one of {', '.join(_FORMATS)}")
-    if kind in files and output is None:
-        raise UsageError(f"{kind} is no text for a terminal", "name a file: `-o runs.parquet`")
-    if kind == "mlflow" and output is not None:
-        raise UsageError("mlflow writes no file", "where to goes after --tracking: `--tracking sqlite:///mlflow.db`")
+    _check_format(kind, output)
     if kind != "mlflow" and (tracking, experiment) != (None, None):
         raise UsageError("--tracking and --experiment are for MLflow", "add `--format mlflow`")
     with open_store(store, make=False) as opened:
@@ -115,6 +109,21 @@ def export(
         files[kind](runs, output)
     else:
         write_text(texts[kind](runs), output)
+
+
+def _check_format(kind: str, output: Path | None) -> None:
+    from edgeprof.errors import UsageError
+    from edgeprof.targets import did_you_mean
+
+    if kind not in _FORMATS:
+        raise UsageError(f"unknown format: `{kind}`", f"{did_you_mean(kind, _FORMATS)}one of {', '.join(_FORMATS)}")
+    if kind.startswith("parquet") and output is None:
+        raise UsageError(f"{kind} is no text for a terminal", "name a file: `-o runs.parquet`")
+    if kind == "mlflow" and output is not None:
+        raise UsageError("mlflow writes no file", "where to goes after --tracking: `--tracking sqlite:///mlflow.db`")
+    told = output.suffix.removeprefix(".") if output else ""
+    if kind == "json" and told in {"csv", "parquet"}:
+        raise UsageError(f"`{output}` would hold JSON", f"add `--format {told}`, or name it .json")
 
 
 @app.command("bundle")

@@ -312,6 +312,14 @@ def test_a_store_from_a_newer_version_is_left_alone(cli):
     assert_refused(done, 1, "has schema 99", "pip install --upgrade edgeprof")
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_json_is_not_written_under_another_formats_name(cli, kind):
+    done = cli("run", "export", "5445", "-o", f"runs.{kind}")
+
+    assert_refused(done, 2, f"error: `runs.{kind}` would hold JSON", f"hint: add `--format {kind}`")
+    assert not (cli.folder / f"runs.{kind}").exists()
+
+
 def test_an_evaluation_set_of_another_shape_is_refused_before_any_board(cli, example):
     np.savez(cli.folder / "e.npz", x=np.zeros((4, 8, 8, 1), np.float32), y=np.zeros(4, np.int64))
 

@@ -142,7 +142,7 @@ def rows(cli) -> list[RunRow]:
 
 def finish(cli, *devices: str) -> dict:
     """Go on with the matrix when the agents have noticed that nobody is there any more; every cell is complete then."""
-    assert eventually(lambda: not agents_of(cli) and not agents_of(cli, str(cli.folder / "remote/board")), 60)
+    assert eventually(lambda: not agents_of(cli) and not agents_of(cli, str(cli.folder / "remote/board")), 180)
     done = cli(*MATRIX, *devices, "--resume", "--json")
     assert done.code == 0, done.err
     document = done.json()
@@ -205,7 +205,8 @@ def test_a_link_that_is_cut_for_good_leaves_what_was_finished(stage, cli, far):
     assert "error: " in err
     assert "hint: " in err
     assert {row.status for row in before} <= {"interrupted"}
-    assert sum(row.n_launches for row in before) == STAGES[stage].finished
+    # All of a launch that is about to be stored is on the host already.
+    assert sum(row.n_launches for row in before) == STAGES[stage].finished + (stage == "storing")
     assert len(document["items"]) == 2
 
 

@@ -42,7 +42,7 @@ STAGES = {
     "golden check": Stage("edgeprof.profile.session:check_outputs", 2, 0),
     "launches": Stage("edgeprof.profile.launch:LiveLaunch.take_turn", 20, 2),
     "storing": Stage("edgeprof.store.store:Store.save_launch", 4, 3),
-    "accuracy": Stage("edgeprof.profile.session:evaluate", 2, 4),
+    "accuracy": Stage("edgeprof.profile.afterwards:evaluate", 2, 4),
 }
 
 

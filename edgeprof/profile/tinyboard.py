@@ -10,7 +10,7 @@ from edgeprof.errors import ModelError
 from edgeprof.profile.tinyports import open_port
 from edgeprof.records import Artifact
 from edgeprof.remote import Board, DataRequest, OpenedChild, OpenRequest, SetupOptions, connect_board
-from edgeprof.tiny import Responder, as_tensor, form_of, sent_bytes
+from edgeprof.tiny import Responder, as_answered, as_tensor, form_of, sent_bytes
 from edgeprof.units import NS_PER_US
 
 _VENDOR = "edgeprof"
@@ -40,6 +40,7 @@ class BoardRunner:
 
     def __init__(self, board: Board, served: Served) -> None:
         self._board, self._served = board, served
+        self._form = served.form or form_of(served.name)
         self._child: OpenedChild | None = None
         self._loaded, self._inputs = b"", ""
 
@@ -49,8 +50,7 @@ class BoardRunner:
             return
         self.close()
         artifact = self._served.artifact
-        form = self._served.form or form_of(self._served.name)
-        self._inputs = self._board.push_input(as_tensor(artifact.inputs[0], form, sample))
+        self._inputs = self._board.push_input(as_tensor(artifact.inputs[0], self._form, sample))
         request = OpenRequest(
             self._board.prepared.package.folder,
             artifact.sha256,
@@ -72,7 +72,8 @@ class BoardRunner:
         request = DataRequest(self._child.child, self._inputs, 1, self._served.artifact.stateful, _TIMEOUT_S)
         done = self._board.agent.invoke_data(request)
         raw = self._board.pull(done.file, done.sha256)
-        return tuple(float(value) for value in decode_outputs(self._served.artifact, raw, 1)[0][0])
+        outputs = decode_outputs(self._served.artifact, raw, 1)[0][0]
+        return as_answered(self._served.name, self._form, self._loaded, outputs)
 
     def clock_us(self) -> int:
         """See `Runner`."""

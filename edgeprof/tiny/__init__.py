@@ -6,7 +6,7 @@ benchmark/runner/ (what its runner sends), commit 18d632f.
 
 from edgeprof.tiny.address import TinyAddress, is_tiny, parse_tiny
 from edgeprof.tiny.dialog import Firmware, TinyDevice, Window, probe_tiny
-from edgeprof.tiny.inputs import FORMS, as_sent, as_tensor, form_of, sent_bytes
+from edgeprof.tiny.inputs import FORMS, as_answered, as_sent, as_tensor, form_of, sent_bytes
 from edgeprof.tiny.responder import Responder, Runner
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "TinyAddress",
     "TinyDevice",
     "Window",
+    "as_answered",
     "as_sent",
     "as_tensor",
     "form_of",

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import struct
 import threading
 import time
@@ -99,6 +100,19 @@ def test_images_pass_as_unsigned_bytes_and_another_form_or_another_model_is_seen
     assert "gives other outputs than thrice.tflite on the host" in another.err
     assert another.json()["items"][0]["status"] == "failed"
     assert another.json()["items"][0]["windows"] == []
+
+
+def test_a_board_that_answers_as_ad01_says_its_one_error(cli, model):
+    sample = np.array([1, 2, 3, 4], "<f4").tobytes()
+    with served(cli, model, "--name", "ad01", "--port", "tcp:0") as place:
+        host, port = place.split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as line:
+            line.sendall(f"db load 16%db {sample.hex()}%infer 1 0%".encode())
+            said = b""
+            while b"m-results" not in said or not said.endswith(b"m-ready\r\n"):
+                said += line.recv(4096)
+
+    assert b"\r\nm-results-[7.500]\r\n" in said  # twice the sample, held against the sample
 
 
 def test_a_port_that_is_not_there_is_named_and_a_device_without_commands_needs_no_setup(cli, model):

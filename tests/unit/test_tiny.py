@@ -11,7 +11,7 @@ from edgeprof.profile.tinychecks import check_request, doubtful_windows
 from edgeprof.profile.tinyports import open_port
 from edgeprof.records import RunPlan, RunWindow, TensorSpec
 from edgeprof.stats import window_estimates
-from edgeprof.tiny import Responder, as_sent, as_tensor, form_of, parse_tiny
+from edgeprof.tiny import Responder, as_answered, as_sent, as_tensor, form_of, parse_tiny
 from tests.tinydevices import dialogue
 from tests.unit.test_reports import RUN
 
@@ -101,6 +101,15 @@ def test_a_sample_comes_back_out_of_every_form(form):
 def test_images_go_as_unsigned_bytes_as_the_reference_takes_them():
     assert as_sent(IMAGE, form_of("ic01"), np.array([-128, 0, 127], np.int8).tobytes()) == bytes([0, 128, 255])
     assert (form_of("kws01"), form_of("ad01"), form_of(None)) == ("raw", "float32", "raw")
+
+
+def test_ad01_answers_with_one_error_as_the_reference_does_and_others_with_their_outputs():
+    sent, outputs = np.array([1, 2, 3], "<f4").tobytes(), np.array([2, 2, 5], np.float32)
+
+    assert as_answered("ad01", "float32", sent, outputs) == pytest.approx((5 / 3,))
+    assert as_answered("ad01", "raw", sent, outputs) == (2, 2, 5)
+    assert as_answered("ad01", "float32", sent, outputs[:2]) == (2, 2)  # another model, of which no error is known
+    assert as_answered("kws01", "float32", sent, outputs) == (2, 2, 5)
 
 
 def test_a_url_is_a_console_after_tiny():

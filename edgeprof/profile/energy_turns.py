@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from edgeprof.boards import BoardFacts
-from edgeprof.pairs import ENERGY_TURNS
+from edgeprof.pairs import ENERGY, ENERGY_TURNS
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.energy import measure_power
 from edgeprof.profile.phases import run_only
@@ -46,9 +46,10 @@ def energy_in_turns(
     kept = max((len(cell.run.energy_turns) for cell in cells), default=0)  # of a pair that was taken up
     for done, cell in enumerate(order(cells, windows - kept, chance), kept * len(cells)):
         if any(one.run.status != "running" or _refused(one) for one in cells):
-            return  # one without the other compares with nothing
+            break  # one without the other compares with nothing
         progress(done, windows * len(cells))
         attempt(cell, lambda one: _window(board, one, facts, request))
+    _share_refusal(cells)
 
 
 def _window(board: Board, cell: LiveCell, facts: BoardFacts, request: ProfileRequest) -> None:
@@ -58,6 +59,22 @@ def _window(board: Board, cell: LiveCell, facts: BoardFacts, request: ProfileReq
         cell.not_measured(ENERGY_TURNS, reason)
         return
     cell.run = replace(cell.run, energy_turns=(*cell.run.energy_turns, trace))
+
+
+def _share_refusal(cells: Sequence[LiveCell]) -> None:
+    """Put the reason why there is no energy into the runs that had not come to their first window."""
+    refused = next((cell for cell in cells if _refused(cell)), None)
+    if refused is None:
+        return
+    reasons = [pair for pair in refused.run.not_measured if pair[0] in (ENERGY, ENERGY_TURNS)]
+    for cell in cells:
+        if cell.run.energy_turns or _refused(cell):
+            continue
+        for metric, reason in reasons:
+            cell.not_measured(metric, reason)
+        for found in refused.run.warnings:
+            if found.code == "energy_not_measured":
+                cell.warn(found.code, found.text)
 
 
 def _refused(cell: LiveCell) -> bool:

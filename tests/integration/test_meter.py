@@ -1,6 +1,7 @@
 """A meter on this host, a real pty with lines as a meter prints them, through the whole command."""
 
 import random
+import re
 import threading
 import time
 
@@ -84,12 +85,28 @@ def test_a_pair_is_compared_by_energy_too_window_by_window_in_turns(cli, tmp_pat
         assert energy["not_measured"] in ("sensor_failed", "no_common_windows")
 
 
-def test_a_pair_without_that_sensor_says_that_its_energies_are_not_compared_and_why(cli):
+def test_a_pair_without_that_sensor_says_of_both_that_there_is_no_energy_and_why(cli, tmp_path):
     done = cli("ab", MODEL, "--control", "-k", "2", "--runs", "40", "--energy", "--rail", "VDD_IN")
+    ids = [row["run_id"] for row in cli("run", "list", "--json").json()["items"]]
+    items = [cli("run", "show", run_id, "--json").json()["items"][0] for run_id in ids]
+    pages = [tmp_path / f"{run_id}.html" for run_id in ids]
+    made = [cli("report", run_id, "-o", page) for run_id, page in zip(ids, pages, strict=True)]
+
+    assert (done.code, [one.code for one in made]) == (0, [0, 0]), done.err
+    (reason,) = {metrics(item)["energy_per_inference_uj"]["not_measured"] for item in items}
+    assert reason in ("no_power_sensor", "no_such_rail")  # as this machine has none, or others
+    words = reason.replace("_", " ")
+    for item in items:
+        assert {"name": "energy_per_inference_uj", "reason": reason} in item["not_measured"]
+        assert {"name": "energy_in_turns", "reason": reason} in item["not_measured"]
+    assert f"energy per inference not compared ({words})" in done.out
+    assert len(re.findall(rf"^not measured: .*energy, power \({words}\)", done.out, re.M)) == 1  # one line for both
+    assert all(words in page.read_text() for page in pages)
+
+
+def test_a_pair_of_which_nobody_asked_for_the_energy_says_nothing_of_it(cli):
     plain = cli("ab", MODEL, "--control", "-k", "2", "--runs", "40")
 
-    assert done.code == 0, done.err
-    assert "energy per inference not compared (no " in done.out
     assert plain.code == 0, plain.err
     assert "energy" not in plain.out
 

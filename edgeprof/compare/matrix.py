@@ -60,7 +60,8 @@ def relate(
     """Return how runs relate to a base.
 
     Along any axis but `device` each run is held against the base's like on its own device; along `device` against its
-    own like on the base's. All verdicts share one chance of error (Holm).
+    own like on the base's. A count of instructions is held against no time: runs of the other metric than the base's
+    have a base of their own, the base's like where it is among them. All verdicts share one chance of error (Holm).
 
     Args:
         runs: Two or more.
@@ -102,7 +103,38 @@ def _axis(name: str) -> Axis:
 
 
 def _cells(runs: Sequence[RunResult], base: RunResult, axis: Axis) -> list[Cell]:
-    return [_cell(run, _mate(run, runs, base, axis), axis) for run in runs]
+    bases = _bases(runs, base)
+    kin = {metric: [run for run in runs if run.plan.metric == metric] for metric in bases}
+    return [
+        _cell(run, _mate(run, kin[run.plan.metric], bases[run.plan.metric], axis), axis)
+        if run.plan.metric == base.plan.metric or len(kin[run.plan.metric]) > 1
+        else _lone(run, base)
+        for run in runs
+    ]
+
+
+def _bases(runs: Sequence[RunResult], base: RunResult) -> dict[str, RunResult]:
+    """Return what the runs of each metric are held against: the base, or of another metric its like, or the first."""
+    found = {base.plan.metric: base}
+    for metric in {run.plan.metric for run in runs} - found.keys():
+        own = [run for run in runs if run.plan.metric == metric]
+        with_launches = [run for run in own if run.launches] or own
+        found[metric] = next((run for run in with_launches if _alike(base, run)), with_launches[0])
+    return found
+
+
+def _lone(run: RunResult, base: RunResult) -> Cell:
+    """Return the cell of the only run of a metric which is not the base's."""
+    metric, other = run.plan.metric, base.plan.metric
+    return Cell(
+        run,
+        base,
+        REFUSED,
+        refused=(
+            f"metric: {metric}, the base's is {other}: a count of instructions stands against no time; "
+            f"name another run in {metric}",
+        ),
+    )
 
 
 def _mate(run: RunResult, runs: Sequence[RunResult], base: RunResult, axis: Axis) -> RunResult | None:
@@ -118,12 +150,15 @@ def _mate(run: RunResult, runs: Sequence[RunResult], base: RunResult, axis: Axis
 
 
 def _alike(one: RunResult, other: RunResult) -> bool:
-    return all(DEVICE.allows(change) for change in differences(one, other))
+    """Return whether two runs differ in nothing but the board, and in what it measures in."""
+    return all(DEVICE.allows(change) or change.name == "metric" for change in differences(one, other))
 
 
 def _cell(run: RunResult, base: RunResult | None, axis: Axis) -> Cell:
     if base is None:
-        return Cell(run, None, REFUSED, refused=("no run to hold it against: the base's like is not among the runs",))
+        like = "its like on the base's device" if axis is DEVICE else f"the base's like on `{run.device}`"
+        reason = f"no run to hold it against: {like} is not among the runs; measure it, and name it too"
+        return Cell(run, None, REFUSED, refused=(reason,))
     if run is base:
         return Cell(run, base, BASE)
     found = differences(base, run)

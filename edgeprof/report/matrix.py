@@ -139,6 +139,12 @@ def _energy(cell: Cell) -> EnergyChange | None:
 def _notes(matrix: Matrix) -> list[str]:
     said = "found" if matrix.found else "as asked"
     lines = [f"axis: {matrix.axis.name} ({said}); base: {matrix.base.run_id}; all verdicts together hold at 99 %"]
+    own = [c.run for c in matrix.cells if c.method == "base" and c.run.plan.metric != matrix.base.plan.metric]
+    if own:
+        names = ", ".join(run.run_id for run in own)
+        lines.append(
+            f"base in {metric_words(own[0].plan.metric)}: {names}; a count of instructions stands against no time"
+        )
     return [*lines, _SEPARATE] if any(cell.method == "separate" for cell in matrix.cells) else lines
 
 

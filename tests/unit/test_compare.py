@@ -36,6 +36,12 @@ def run(name: str, level: float = 1e6, recipe: str = "int8", **changes):
     return replace(made, **changes)
 
 
+def counted(name: str, level: float = 1e6, recipe: str = "int8"):
+    """Return a run of a virtual board that counts instructions."""
+    there = {"device": COUNTED.device, "plan": COUNTED.plan, "environment": COUNTED.environment, "board_id": "lab"}
+    return run(name, level, recipe, **there)
+
+
 def cells(matrix):
     return [(cell.run.run_id, cell.method, cell.comparison and cell.comparison.verdict) for cell in matrix.cells]
 
@@ -112,7 +118,8 @@ def test_a_device_without_the_bases_like_is_refused_and_says_so():
 
     matrix = relate([run("a"), run("b", 5e5, "fp32"), run("d", 4e6, "fp32", **there)], axis_name="recipe")
 
-    assert matrix.cells[2].refused == ("no run to hold it against: the base's like is not among the runs",)
+    (reason,) = matrix.cells[2].refused
+    assert "the base's like on `orin` is not among the runs; measure it, and name it too" in reason
 
 
 def test_counts_of_instructions_never_stand_against_a_latency():
@@ -120,6 +127,46 @@ def test_counts_of_instructions_never_stand_against_a_latency():
 
     assert matrix.cells[1].method == "refused"
     assert any("metric: guest_instructions" in reason for reason in matrix.cells[1].refused)
+
+
+@pytest.mark.parametrize("axis", [None, "device", "recipe"])
+def test_the_only_run_that_counts_instructions_is_refused_for_that_and_told_what_is_missing(axis):
+    matrix = relate([run("a"), run("b", 5e5, "fp32"), counted("c")], axis_name=axis)
+
+    assert matrix.cells[2].refused == (
+        "metric: guest_instructions, the base's is latency_ns: a count of instructions stands against no time; "
+        "name another run in guest_instructions",
+    )
+
+
+def test_runs_that_count_instructions_have_a_base_of_their_own_beside_those_that_measure_time(capsys):
+    runs = [run("a"), run("b", 5e5, "fp32"), counted("d", 8e5, "fp32"), counted("c", 4e5)]
+
+    matrix = relate(runs, base_id="a")
+    print_matrix(matrix, as_json=False)
+
+    assert matrix.axis.name == "recipe"
+    assert cells(matrix) == [
+        ("a", "base", None),
+        ("b", "separate", "less"),
+        ("d", "separate", "more"),
+        ("c", "base", None),
+    ]
+    assert matrix.cells[2].base.run_id == "c"  # the base's like among them, not the first
+    out = capsys.readouterr().out
+    assert "base in guest instructions: c; a count of instructions stands against no time" in " ".join(out.split())
+    document = json.loads(matrix_document(matrix, ()))
+    jsonschema.validate(document, schema())
+    assert [item["base"] for item in document["items"]] == ["a", "a", "c", "c"]
+
+
+def test_counts_of_two_boards_compare_along_the_devices_though_the_base_measures_time():
+    other = {"device": "lab2", "board_id": "y", "environment": (("virtual_board", "cortex-a53"),)}
+
+    matrix = relate([run("a"), counted("b"), replace(counted("c", 2e6), **other)])
+
+    assert matrix.axis.name == "device"
+    assert cells(matrix) == [("a", "base", None), ("b", "base", None), ("c", "separate", "more")]
 
 
 def test_a_run_without_launches_is_refused():

@@ -1,5 +1,6 @@
 """Weights that become zero by their importance, at once, and fine-tuning that leaves them zero. Child only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgeprof.compress.channel_pruning import probes
@@ -36,7 +37,7 @@ def masked(
             f"importance `{step.importance}` is zero for every weight of `{model.name}`",
             "its outputs are saturated, or its weights zero: is it trained, and are its inputs scaled?",
         )
-    projections = {name: _zeroing(mask) for name, mask in _masks(scores, step).items()}
+    projections = {name: _zeroing(mask) for name, mask in masks(scores, step).items()}
     if training is None or step.epochs == 0:
         teller.warn("not_fine_tuned", "pruned at once, without `--train`: expect more loss than with fine-tuning")
     else:
@@ -45,11 +46,11 @@ def masked(
     return made
 
 
-def _masks(scores: dict[str, Scores], step: Prune) -> dict[str, Mask]:
+def masks(scores: Mapping[str, Scores], step: Prune) -> dict[str, Mask]:
+    """Return which weights of each kernel stay, by their importance."""
     if step.pattern == "any":
         return unstructured(scores, step.sparsity, everywhere=step.scope == "global")
-    rows = {name: values.reshape(-1, values.shape[-1]) for name, values in scores.items()}
-    return {name: two_of_four(rows[name]).reshape(values.shape) for name, values in scores.items()}
+    return {name: two_of_four(values) for name, values in scores.items()}
 
 
 def _zeroing(mask: Mask) -> Projection:

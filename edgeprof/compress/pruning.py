@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeprof.analysis.numbers import Array
 from edgeprof.compress.bridge import clone
-from edgeprof.compress.masking import masked
+from edgeprof.compress.masking import masked, masks
 from edgeprof.compress.steps import Prune
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, fine_tune
@@ -36,9 +35,9 @@ def apply(model: Any, step: Prune, training: TrainingData | None, teller: Teller
         made = masked(model, step, picked, training, teller)
     elif training is None or step.epochs == 0:
         made = clone(model)
-        for name in picked:
-            variable = kernel_variable(made.get_layer(name))
-            variable.assign(_zeroed(variable.numpy(), step))
+        variables = {name: kernel_variable(made.get_layer(name)) for name in picked}
+        for name, mask in masks({name: np.abs(one.numpy()) for name, one in variables.items()}, step).items():
+            variables[name].assign(variables[name].numpy() * mask)
         teller.warn("not_fine_tuned", "pruned at once, without `--train`: expect more loss than with fine-tuning")
     else:
         made = _scheduled(model, step, picked, training, teller)
@@ -67,25 +66,12 @@ def _scheduled(model: Any, step: Prune, picked: set[str], training: TrainingData
     return clone(sparsity.strip_pruning(wrapped))
 
 
-def _zeroed(weights: Array, step: Prune) -> Array:
-    flat = np.abs(weights).reshape(-1, weights.shape[-1]).T if step.pattern == "2:4" else np.abs(weights).reshape(1, -1)
-    groups = flat.reshape(-1, 4) if step.pattern == "2:4" else flat
-    kept = 2 if step.pattern == "2:4" else round(groups.shape[1] * (1 - step.sparsity))
-    order = np.argsort(-groups, axis=1, kind="stable")
-    mask = np.zeros(groups.shape, bool)
-    np.put_along_axis(mask, order[:, :kept], values=True, axis=1)
-    if step.pattern == "2:4":
-        mask = mask.reshape(flat.shape).T
-    return weights * mask.reshape(weights.shape)
-
-
 def _odd(model: Any, picked: set[str], teller: Teller) -> set[str]:  # noqa: ANN401
-    """Return the layers whose inputs do not divide into fours."""
-    odd = {name for name in picked if math.prod(kernel(model.get_layer(name)).shape[:-1]) % 4}
+    """Return the layers whose input channels do not divide into fours: that is where the groups lie."""
+    odd = {name for name in picked if kernel(model.get_layer(name)).shape[-2] % 4}
     if odd:
-        teller.warn(
-            "left_dense", f"2:4 needs inputs that divide into fours; left as they are: {', '.join(sorted(odd))}"
-        )
+        names = ", ".join(sorted(odd))
+        teller.warn("left_dense", f"2:4 needs input channels that divide into fours; left as they are: {names}")
     return odd
 
 

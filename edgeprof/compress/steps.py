@@ -38,7 +38,7 @@ class Prune(Taught):
 
     Attributes:
         sparsity: Share of zeros in each kernel at the end.
-        pattern: `any`, or `2:4`: two zeros in each four weights in a row.
+        pattern: `any`, or `2:4`: two zeros in each four input channels, where those divide into fours.
         importance: What tells which: `l1` (magnitude), `taylor` or `fisher`; the last two need samples.
         scope: `layer`: the same share of each kernel; `global`: the least important of all.
         samples: How many the importance is computed from.

@@ -77,7 +77,7 @@ def test_two_in_four_leaves_half_of_each_kernel_that_divides_into_fours(made):
     shares = sorted(w.nonzero / w.count for w in kernels(made["half"]))
 
     assert shares[:2] == [0.5, 0.5]
-    assert any("2:4 needs inputs that divide into fours" in text for _, text in made["half"].warnings)
+    assert any("2:4 needs input channels that divide into fours" in text for _, text in made["half"].warnings)
 
 
 def test_clustering_leaves_so_many_values(made):

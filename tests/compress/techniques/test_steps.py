@@ -272,10 +272,26 @@ def test_weights_pruned_by_gradient_stay_zero_while_the_rest_is_tuned(importance
     made = pruning.apply(trained, step, training(trained), teller)
 
     kernels = [layer.kernel.numpy() for layer in made.layers if hasattr(layer, "kernel")]
-    whole = [kernel for kernel in kernels if kernel[..., 0].size % 4 == 0 or pattern == "any"]
+    whole = [kernel for kernel in kernels if kernel.shape[-2] % 4 == 0 or pattern == "any"]
     assert len(whole) >= 3
     assert all(int((kernel == 0).sum()) == round(share * kernel.size) for kernel in whole)
     assert score(made) > score(trained) - 0.05
+
+
+@pytest.mark.filterwarnings("ignore:distutils Version classes:DeprecationWarning")  # of TFMOT, as it is imported
+@pytest.mark.parametrize("tuned", [False, True])
+def test_two_of_four_leaves_a_kernel_of_one_input_channel_as_it_is_and_names_it(tuned, tk, teller):
+    pixel = tk.layers.Conv2D(8, 2, 2, name="pixel")  # four inputs, of one channel
+    layers = [pixel, tk.layers.Conv2D(4, 1, name="wide"), tk.layers.Flatten(), tk.layers.Dense(4, name="flat")]
+    model = tk.Sequential([tk.Input((8, 8, 1)), *layers, tk.layers.Softmax()])
+    file = TrainingFile(*(Labelled((np.ones((20, 8, 8, 1), np.float32),), (np.arange(20) % 4,)) for _ in range(2)))
+    data = prepare(file, model, 0) if tuned else None
+
+    made = pruning.apply(model, Prune(pattern="2:4", epochs=2, batch_size=4), data, teller)
+
+    zeros = {name: float((made.get_layer(name).kernel.numpy() == 0).mean()) for name in ("pixel", "wide", "flat")}
+    assert zeros == {"pixel": 0, "wide": 0.5, "flat": 0.5}
+    assert any("left as they are: pixel" in text for code, text in teller.warnings if code == "left_dense")
 
 
 def test_over_all_kernels_the_share_is_of_all_weights(trained, teller):

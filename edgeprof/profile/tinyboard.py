@@ -8,6 +8,7 @@ from edgeprof.accuracy import decode_outputs
 from edgeprof.devices import Device
 from edgeprof.errors import ModelError
 from edgeprof.profile.tinyports import open_port
+from edgeprof.profile.tinyspeaker import Speaker
 from edgeprof.records import Artifact
 from edgeprof.remote import Board, DataRequest, OpenedChild, OpenRequest, SetupOptions, connect_board
 from edgeprof.tiny import Responder, as_answered, as_tensor, form_of, sent_bytes
@@ -111,6 +112,7 @@ def serve(device: Device, served: Served, port: str, say: Callable[[str], None],
         size = sent_bytes(spec, served.form or form_of(served.name))
         responder = Responder(_VENDOR, served.name, size, runner)
         ready(end.place)
-        while True:
-            for answer in responder.heard(end.read(_READ_S)):
-                end.write(answer)
+        with closing(Speaker(end.write, lambda: responder.doing)) as speaker:
+            while True:
+                for answer in responder.heard(end.read(_READ_S)):
+                    speaker.say(answer)

@@ -38,13 +38,18 @@ class Runner(Protocol):
 
 
 class Responder:
-    """Takes bytes as they come and returns what is to be said, command by command."""
+    """Takes bytes as they come and returns what is to be said, command by command.
+
+    Attributes:
+        doing: What the board does for the command under way that may take long; `None` where nothing does.
+    """
 
     def __init__(self, vendor: str, model: str, input_bytes: int, runner: Runner) -> None:
         self._vendor, self._model, self._input_bytes, self._runner = vendor, model, input_bytes, runner
         self._heard = b""
         self._expected, self._buffer = 0, bytearray()
         self._results: tuple[float, ...] = ()
+        self.doing: str | None = None
 
     def heard(self, data: bytes) -> Iterator[bytes]:
         """Yield the answer to each command that is whole now, line by line as it is known."""
@@ -53,8 +58,9 @@ class Responder:
         for command in commands:
             words = command[:_COMMAND_CHARS].decode(errors="replace").split()
             for line in self._answer(words) if words else ():
-                yield _lines(line)
-            yield _lines(READY)
+                yield line_of(line)
+            self.doing = None
+            yield line_of(READY)
 
     def _answer(self, words: list[str]) -> Iterator[str]:
         verbs: dict[str, Callable[[list[str]], Iterator[str]]] = {
@@ -120,14 +126,18 @@ class Responder:
             yield from self._run(count, warmups)
 
     def _run(self, count: int, warmups: int) -> Iterator[str]:
+        self.doing = f"Loading {len(self._buffer)} bytes"
         self._runner.load(bytes(self._buffer))
         yield f"m-warmup-start-{warmups}"
+        self.doing = "Warming up"
         self._runner.run(warmups)
         yield from ("m-warmup-done", f"m-infer-start-{count}")
         start_us = self._runner.clock_us()
         yield f"m-lap-us-{start_us}"  # at once: who listens may hold it against a clock of its own
+        self.doing = "Running"
         took_us = self._runner.run(count)
         yield from (f"m-lap-us-{start_us + took_us}", "m-infer-done")
+        self.doing = "Reading the results"
         self._results = self._runner.results()
         yield self._said()
 
@@ -144,5 +154,6 @@ def _number(word: str) -> int:
     return int(word) if word.lstrip("-").isdecimal() else 0
 
 
-def _lines(*texts: str) -> bytes:
-    return "".join(f"{text}\r\n" for text in texts).encode()
+def line_of(text: str) -> bytes:
+    """Return a line as firmwares send it."""
+    return f"{text}\r\n".encode()

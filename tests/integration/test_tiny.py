@@ -115,6 +115,31 @@ def test_a_board_that_answers_as_ad01_says_its_one_error(cli, model):
     assert b"\r\nm-results-[7.500]\r\n" in said  # twice the sample, held against the sample
 
 
+def test_a_board_that_runs_for_long_says_so_meanwhile(cli, model):
+    """The public runner gives up after five seconds without a line."""
+    with served(cli, model, "--port", "tcp:0") as place:
+        host, port = place.split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as line, line.makefile("rwb") as lines:
+            said = asked(lines, "db load 16", f"db {bytes(16).hex()}")
+            runs = 1_000_000
+            while "m-[Running]" not in said and runs < 10**9:
+                said, runs = asked(lines, f"infer {runs} 0"), 2 * runs
+
+    assert said.index(f"m-infer-start-{runs // 2}") < said.index("m-[Running]") < said.index("m-infer-done")
+    assert said[-2:] == ["m-results-[0.000,0.000,0.000,0.000]", "m-ready"]
+
+
+def asked(lines, *commands: str) -> list[str]:
+    """Return the answer to the last command."""
+    for command in commands:
+        lines.write(f"{command}%".encode())
+        lines.flush()
+        said = []
+        while "m-ready" not in said:
+            said.append(lines.readline().decode().strip())
+    return said
+
+
 def test_a_port_that_is_not_there_is_named_and_a_device_without_commands_needs_no_setup(cli, model):
     cli("device", "add", "mcu", "tiny+serial:///dev/no-such-port")
 

@@ -89,6 +89,7 @@ probe_libc() {
 }
 
 probe_cpus() {
+  cached=
   for folder in /sys/devices/system/cpu/cpu[0-9]*; do
     [ -d "$folder" ] || continue
     index=${folder##*/cpu}
@@ -97,7 +98,9 @@ probe_cpus() {
     say_whole "cpu.$index.capacity" "$folder/cpu_capacity"
     say_line "cpu.$index.governor" "$folder/cpufreq/scaling_governor"
     say_whole "cpu.$index.online" "$folder/online"
+    probe_caches
   done
+  [ -n "$cached" ] || probe_own_caches
   index=
   features=
   while IFS= read -r text; do
@@ -112,6 +115,26 @@ probe_cpus() {
     esac
   done < /proc/cpuinfo
   say cpu_features "$features"
+}
+
+# Sizes of a core's caches, by their names; not of those that hold instructions alone.
+probe_caches() {
+  for text in "$folder"/cache/index[0-9]*; do
+    first_line "$text/type" || continue
+    case $value in Data) kind=d ;; Unified) kind= ;; *) continue ;; esac
+    first_line "$text/level" || continue
+    level=$value
+    first_line "$text/size" || continue
+    case $value in [0-9]*[KM]) cached=1 && say "cpu.$index.cache.L$level$kind" "$value" ;; esac
+  done
+}
+
+# What the C library says of this core's caches, in bytes.
+probe_own_caches() {
+  for kind in L1d=LEVEL1_DCACHE_SIZE L2=LEVEL2_CACHE_SIZE L3=LEVEL3_CACHE_SIZE; do
+    value=$(getconf "${kind#*=}" 2>/dev/null) || continue
+    case $value in "" | 0 | *[!0-9]*) ;; *) say "own_cache.${kind%=*}" "$value" ;; esac
+  done
 }
 
 probe_policies() {

@@ -1,10 +1,13 @@
 """What a board says of itself, as a value."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeprof.boards.caches import common_caches, parse_caches
 from edgeprof.boards.policies import ClockPolicy, parse_policies
+from edgeprof.records import Cache
 from edgeprof.targets import architecture_of
 
 # Implementer and part. Source: Linux at cb9f145f638d, arch/arm64/include/asm/cputype.h; the A8's at 02b5a6031ba7,
@@ -47,6 +50,7 @@ class Cpu:
         capacity: Its size against the biggest core's 1024.
         governor: Its frequency governor.
         online: It runs.
+        caches: Those that it reads data through, the nearest first; empty where the board does not say.
     """
 
     index: int
@@ -56,6 +60,7 @@ class Cpu:
     capacity: int | None = None
     governor: str | None = None
     online: bool | None = None
+    caches: tuple[Cache, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,10 @@ class BoardFacts:
         by_capacity = all(cpu.capacity is not None for cpu in self.running())
         return tuple((cpu.index, cpu.capacity if by_capacity else cpu.max_khz) for cpu in self.running())
 
+    def caches(self, cpus: Sequence[int] | None = None) -> tuple[Cache, ...]:
+        """Return the caches that each of some running cores has; of all unless told which."""
+        return common_caches([cpu.caches for cpu in self.running() if cpus is None or cpu.index in cpus])
+
     def governors(self) -> tuple[str, ...]:
         """Return the different governors of its running cores, sorted."""
         return tuple(sorted({cpu.governor for cpu in self.running() if cpu.governor is not None}))
@@ -266,6 +275,7 @@ def _cpu(position: int, table: dict[str, Any]) -> Cpu:
         capacity=_whole(table.get("capacity")),
         governor=_text(table.get("governor")),
         online=_truth(table.get("online")),
+        caches=parse_caches(_table(table.get("caches"))),
     )
 
 

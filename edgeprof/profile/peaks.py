@@ -47,8 +47,8 @@ def measure_peaks(board: Board, cell: LiveCell, facts: BoardFacts, say: Say) -> 
     if known is None:
         say("the board's peaks, once a day")
         known = _products(board, cell, Peaks((), conditions, time.time()))
-    wanted = {_room(MEMORY_BYTES, facts), _room(working_set_bytes(cell), facts)}
-    missing = sorted(wanted - {probe.size_bytes for probe in known.probes if probe.size_bytes})
+    known = replace(known, caches=facts.caches(cell.cell.cpus))
+    missing = sorted(_blocks(cell, facts) - {probe.size_bytes for probe in known.probes if probe.size_bytes})
     if missing:
         known = _memory(board, cell, known, missing)
         with suppress(DeviceError):  # a full disk: they are measured again next time
@@ -60,6 +60,14 @@ def working_set_bytes(cell: LiveCell) -> int:
     """Return the size at which memory is probed for a model: what it touches, as the next power of two."""
     touched = cell.run.facts.working_set_bytes if cell.run.facts else 0
     return max(_LEAST_BYTES, 1 << max(0, touched - 1).bit_length())
+
+
+def _blocks(cell: LiveCell, facts: BoardFacts) -> set[int]:
+    """Return the sizes at which memory is probed: the model's, one in each cache that is large enough, and beyond."""
+    least = _LEAST_BYTES * cell.run.plan.threads  # a block of each thread: a smaller one would time the calls
+    cached = [cache.size_bytes // 2 for cache in facts.caches(cell.cell.cpus)]
+    wanted = {MEMORY_BYTES, max(least, working_set_bytes(cell)), *(size for size in cached if size >= least)}
+    return {_room(size, facts) for size in wanted}
 
 
 def _conditions(cell: LiveCell, facts: BoardFacts) -> tuple[tuple[str, str], ...]:

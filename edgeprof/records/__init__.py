@@ -14,7 +14,7 @@ from edgeprof.records.launch import (
     SustainedWindow,
 )
 from edgeprof.records.model import Artifact, CalibrationUse, ModelFacts, Reference, TensorSpec
-from edgeprof.records.ops import OpProfile, OpTime, PeakProbe, Peaks
+from edgeprof.records.ops import Cache, OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
 from edgeprof.records.power import PowerTrace
 from edgeprof.records.result import (
@@ -40,6 +40,7 @@ __all__ = [
     "TINY_DEVICE",
     "Accuracy",
     "Artifact",
+    "Cache",
     "CalibrationUse",
     "Comparison",
     "CoreClock",

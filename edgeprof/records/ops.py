@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from edgeprof.units import size
+
 
 @dataclass(frozen=True, slots=True)
 class OpTime:
@@ -80,6 +82,18 @@ class PeakProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache that a core reads data through: `L1d`, `L2`, `L3`, and how much it holds."""
+
+    name: str
+    size_bytes: int
+
+    def text(self) -> str:
+        """Return it for people: `L2 512 KiB`."""
+        return f"{self.name} {size(self.size_bytes)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Peaks:
     """What a board reaches at most, under the conditions named.
 
@@ -88,9 +102,11 @@ class Peaks:
         conditions: Pairs of fact and value that the figures hold for: runtime, threads, cores, governor, …
         measured_unix_s: When, by the host's clock.
         not_measured: Pairs of a kind of probe and what the board said instead.
+        caches: Of each core that a run may use, the nearest first; empty where the board does not say.
     """
 
     probes: tuple[PeakProbe, ...]
     conditions: tuple[tuple[str, str], ...]
     measured_unix_s: float
     not_measured: tuple[tuple[str, str], ...] = ()
+    caches: tuple[Cache, ...] = ()

@@ -124,7 +124,7 @@ def parse_probe(text: str) -> dict[str, Any]:
         "model": one.get("model"),
         "compatible": [value for key, value in said if key == "compatible"] or None,
         "board_id": hashlib.sha256(one["serial"].encode()).hexdigest()[:16] if "serial" in one else None,
-        "cpus": [_cpu(entry) for entry in _numbered(said, "cpu") if "index" in entry],
+        "cpus": _cpus(said),
         "policies": [_policy(entry) for entry in _numbered(said, "policy") if "name" in entry],
         "memory_total_bytes": _bytes(one, "memory_total_kib"),
         "memory_available_bytes": _bytes(one, "memory_available_kib"),
@@ -205,6 +205,16 @@ def _bytes(entry: Mapping[str, str], key: str) -> int | None:
     return None if kib is None else kib * _KIB
 
 
+def _cpus(said: Said) -> list[dict[str, Any]]:
+    """Return the cores; where all are of one kind, what the C library says of one core's caches holds for all."""
+    found = [_cpu(entry) for entry in _numbered(said, "cpu") if "index" in entry]
+    kinds = {(cpu["implementer"], cpu["part"], cpu["model_name"]) for cpu in found}
+    if len(kinds) == 1 and not any(cpu["caches"] for cpu in found):
+        own = [(key.removeprefix("own_cache."), value) for key, value in said if key.startswith("own_cache.")]
+        return [{**cpu, "caches": {name: int(value) for name, value in own if value.isdigit()}} for cpu in found]
+    return found
+
+
 def _cpu(entry: Mapping[str, str]) -> dict[str, Any]:
     online = _whole(entry, "online")
     return {
@@ -216,7 +226,14 @@ def _cpu(entry: Mapping[str, str]) -> dict[str, Any]:
         "capacity": _whole(entry, "capacity"),
         "governor": entry.get("governor"),
         "online": True if online is None else bool(online),
+        "caches": {key.removeprefix("cache."): _cache_bytes(entry[key]) for key in entry if key.startswith("cache.")},
     }
+
+
+def _cache_bytes(text: str) -> int | None:
+    """Return bytes of `512K`, as Linux writes them."""
+    count, unit = text[:-1], text[-1:]
+    return int(count) * {"K": _KIB, "M": _KIB * _KIB}[unit] if count.isdigit() and unit in ("K", "M") else None
 
 
 def _policy(entry: Mapping[str, str]) -> dict[str, Any]:

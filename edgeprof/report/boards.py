@@ -168,6 +168,7 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
         ("C library", facts.libc_text()),
         ("Python", facts.python),
         ("cores", facts.core_summary()),
+        ("caches", ", ".join(cache.text() for cache in facts.caches())),
         ("governor", ", ".join(facts.governors())),
         *_clocks(facts),
         ("memory", None if facts.memory_total_bytes is None else units.size(facts.memory_total_bytes)),

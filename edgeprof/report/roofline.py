@@ -8,7 +8,7 @@ from edgeprof import units
 from edgeprof.records import RunResult
 from edgeprof.report.words import reason_words
 from edgeprof.stats.ops import OpShare
-from edgeprof.stats.roofline import OpLimit, Roof, op_limit, roof
+from edgeprof.stats.roofline import MEMORY, OpLimit, Roof, op_limit, roof
 
 # A range narrower than this reads like the figure itself.
 _VISIBLE_RATIO = 0.02
@@ -28,13 +28,14 @@ def limit_of(row: OpShare, above: Roof | None) -> OpLimit:
 
 
 def limit_text(limit: OpLimit) -> str:
-    """Return `compute, 62.0 %`: what bounds an operator and how much of that limit it reaches."""
+    """Return `compute, 62.0 %`, or `L2, 62.0 %`: what bounds an operator and how much of that limit it reaches."""
     if limit.bound is None or limit.reached_ratio is None or limit.reached_low_ratio is None:
         return ""
+    by = limit.place if limit.bound == "memory" and limit.place else limit.bound
     low, high = units.percent(limit.reached_low_ratio), units.percent(limit.reached_ratio)
     if limit.reached_low_ratio >= (1 - _VISIBLE_RATIO) * limit.reached_ratio:
-        return f"{limit.bound}, {high}"
-    return f"{limit.bound}, {low.removesuffix(' %')} … {high}"
+        return f"{by}, {high}"
+    return f"{by}, {low.removesuffix(' %')} … {high}"
 
 
 def peaks_text(run: RunResult) -> str:
@@ -45,13 +46,32 @@ def peaks_text(run: RunResult) -> str:
         return f"roofline: not measured ({reason_words(reason)})" if reason else ""
     parts = [f"{kind} {macs_rate(value)}" for kind, value in above.macs_per_s.items()]
     if above.bytes_per_s is not None and above.working_set_bytes is not None:
-        parts.append(f"memory {bytes_rate(above.bytes_per_s)}, {units.size(above.working_set_bytes)} at a time")
+        moved = f"{bytes_rate(above.bytes_per_s)}, {units.size(above.working_set_bytes)} at a time"
+        parts.append(f"memory {moved}{_inside(above.working_set_in)}")
     if above.beyond_bytes_per_s is not None and above.beyond_bytes is not None:
-        parts.append(f"{bytes_rate(above.beyond_bytes_per_s)}, {units.size(above.beyond_bytes)} at a time")
+        moved = f"{bytes_rate(above.beyond_bytes_per_s)}, {units.size(above.beyond_bytes)} at a time"
+        parts.append(f"{moved}{_inside(above.beyond_in)}")
+    parts.append(_caches_text(above))
     parts += [f"{kind} not measured ({why})" for kind, why in run.peaks.not_measured]
     when = f"{datetime.fromtimestamp(run.peaks.measured_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
     threads = f"{run.plan.threads} thread{'s' if run.plan.threads > 1 else ''}"
     return f"peaks of this board with {threads}, measured on it {when}: {'; '.join(parts)}"
+
+
+def _inside(place: str | None) -> str:
+    if place is None:
+        return ""
+    return " (beyond the caches)" if place == MEMORY else f" (in {place})"
+
+
+def _caches_text(above: Roof) -> str:
+    if not above.caches:
+        return "cache sizes not known: what is bound by `memory` may be bound by a cache"
+    rates = (f" {bytes_rate(cache.bytes_per_s)}" if cache.bytes_per_s else "" for cache in above.caches)
+    texts = (
+        f"{cache.name} ({units.size(cache.size_bytes)}){rate}" for cache, rate in zip(above.caches, rates, strict=True)
+    )
+    return f"caches of a core: {', '.join(texts)}"
 
 
 def peaks_item(run: RunResult, *, raw: bool) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from edgeprof.boards import (
 )
 from edgeprof.boards.runtimes import parse_version
 from edgeprof.errors import DeviceError, UsageError
+from edgeprof.records import Cache
 from edgeprof.targets import all_targets, load_target
 
 # A Raspberry Pi 5 of 8 GB with 64-bit Raspberry Pi OS 12, as the agent would answer; not recorded from a board.
@@ -158,6 +159,24 @@ def test_cores_that_are_off_do_not_count():
 
     assert facts.core_ranks() == ((0, None), (2, None))
     assert facts.governors() == ("a",)
+
+
+def test_cores_of_two_kinds_have_in_common_what_the_smaller_holds():
+    big = (Cache("L1d", 64 << 10), Cache("L2", 512 << 10), Cache("L3", 3 << 20))
+    little = (Cache("L1d", 32 << 10), Cache("L2", 128 << 10), Cache("L3", 3 << 20))
+    facts = BoardFacts(cpus=(Cpu(0, caches=little), Cpu(1, caches=big), Cpu(2, online=False)))
+
+    assert facts.caches() == little
+    assert facts.caches([1]) == big
+    assert facts.caches([1, 2]) == big
+    assert BoardFacts(cpus=(Cpu(0, caches=little), Cpu(1, caches=big[:1]))).caches() == little[:1]
+    assert BoardFacts(cpus=(Cpu(0), Cpu(1, caches=big))).caches() == ()
+
+
+def test_caches_that_are_nonsense_are_not_known():
+    (cpu,) = parse_facts({"cpus": [{"caches": {"L1d": "64K", "L2": -1, "L1i": 65536, "LX": 3, "L3": True}}]}).cpus
+
+    assert cpu.caches == ()
 
 
 def test_a_board_that_agrees_with_its_target_differs_in_nothing():

@@ -1,6 +1,7 @@
 """What `agent.sh probe` prints, as the protocol's `probe`."""
 
 from edgeprof.boards import parse_facts
+from edgeprof.records import Cache
 from edgeprof.remote.oneshot import parse_probe
 
 BOARD = """\
@@ -92,6 +93,29 @@ def test_a_phone_is_named_by_its_properties():
     assert (facts.model, facts.os, facts.os_id, facts.os_version) == ("Example Phone 8", "Android 14", "android", "14")
     assert (facts.soc, facts.abi, facts.thermal_status) == ("es1", "arm64-v8a", 2)
     assert (facts.battery_percent, facts.on_charger) == (86, True)
+
+
+def test_caches_are_named_in_bytes_and_the_nearest_is_first():
+    said = "cpu.0.index=0\ncpu.0.cache.L3=2048K\ncpu.0.cache.L1d=64K\ncpu.0.cache.L2=1M\ncpu.0.cache.L4=much\n"
+
+    facts = parse_facts(parse_probe(said))
+
+    assert [cache.text() for cache in facts.caches()] == ["L1d 64.0 KiB", "L2 1.00 MiB", "L3 2.00 MiB"]
+
+
+def test_what_the_c_library_says_of_one_cores_caches_holds_for_all_only_where_all_are_of_one_kind():
+    own = "own_cache.L1d=32768\nown_cache.L2=524288\n"
+    alike = "cpu.0.index=0\ncpu.0.part=0xd03\ncpu.1.index=1\ncpu.1.part=0xd03\n"
+
+    same, others = (
+        parse_facts(parse_probe(own + cores)) for cores in (alike, alike.replace("1.part=0xd03", "1.part=0xd08"))
+    )
+    said = parse_facts(parse_probe(own + alike + "cpu.0.cache.L1d=64K\n"))
+
+    assert [cache.text() for cache in same.caches()] == ["L1d 32.0 KiB", "L2 512 KiB"]
+    assert others.caches() == ()
+    assert said.caches([0]) == (Cache("L1d", 64 << 10),)
+    assert said.caches() == ()  # the other core says nothing
 
 
 def test_what_was_not_said_is_null():

@@ -115,8 +115,39 @@ def _cpus() -> list:
             "capacity": _whole(path + "/cpu_capacity"),
             "governor": _text(path + "/cpufreq/scaling_governor"),
             "online": True if online is None else bool(online),
+            "caches": _caches(path),
         })  # fmt: skip
+    if any(cpu["caches"] for cpu in found):
+        return found
+    own = _own_caches(found)
+    return [dict(cpu, caches=own) for cpu in found]
+
+
+def _caches(path: str) -> dict:
+    """Return the sizes of a core's caches in bytes by name, as the kernel says them; without those of instructions."""
+    found = {}
+    for folder in sorted(glob.glob(path + "/cache/index[0-9]*")):
+        level, kind, size = (_text(folder + "/" + name) for name in ("level", "type", "size"))
+        if kind in ("Data", "Unified") and level and size and size[:-1].isdigit() and size[-1] in "KM":
+            found["L" + level + ("d" if kind == "Data" else "")] = int(size[:-1]) << (20 if size[-1] == "M" else 10)
     return found
+
+
+def _own_caches(cpus: list) -> dict:
+    """Return what the C library says of this core's caches, which holds for all where all are of one kind.
+
+    Source: glibc's <bits/confname.h>; of most ARM cores it says 0, which is "not known".
+    """
+    kinds = {(cpu["implementer"], cpu["part"], cpu["model_name"]) for cpu in cpus}
+    if _libc()[0] != "glibc" or len(kinds) > 1:
+        return {}
+    sizes = {}
+    for name, number in (("L1d", 188), ("L2", 191), ("L3", 194)):
+        try:
+            sizes[name] = os.sysconf(number)
+        except (OSError, ValueError):
+            continue
+    return {name: size for name, size in sizes.items() if size > 0}
 
 
 def _policies() -> list:

@@ -70,7 +70,7 @@ def _roofs(drawn: Drawing, along: Scale, up: Scale, above: Roof, spots: list[_Sp
         drawn.line((along(first), up(first * rate)), (along(ridge), up(peak)), "mid")
         drawn.line((along(ridge), up(peak)), (along.end, up(peak)), "mid")
         drawn.text((along.end, up(peak) - 5), f"{kind} {macs_rate(peak)}", "end")
-    text = f"memory {bytes_rate(rate)}"
+    text = f"{above.working_set_in or 'memory'} {bytes_rate(rate)}"
     at = max(along.low, up.low / rate) * _ROOM
     drawn.text((along(at) + 12, up(min(up.high, at * rate)) + 14), text)
 

@@ -1,7 +1,7 @@
 """How often `ab` raises a false alarm, and how often it finds a real +10 %, with other load on the machine.
 
-`python -m benchmarks.verdicts [PAIRS] [MINUTES]` goes on where it stopped until there are so many pairs of each kind, or
-the minutes are over, and prints the table. Each pair is a line of build/bench/verdicts.jsonl. A pair is what `ab` does,
+`python -m benchmarks.verdicts [MINUTES]` goes on where it stopped until there are 650 pairs of one model and 200 of two,
+or the minutes are over, and prints the table. Each pair is a line of build/bench/verdicts.jsonl. A pair is what `ab` does,
 in this process, with shorter launches and with the native agent, whose processes start in milliseconds, so that hundreds
 fit into an hour: 200 timed runs after at least 50 ms of warm-up, 8, 16 or 32 launches. Beside it stands what many use
 instead, on the same data: one run each, and an alarm where p95 or the mean rate changes by more than 5 %.
@@ -32,7 +32,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "bench" / "verdicts"
 LINES = FOLDER.with_suffix(".jsonl")
 EDGEPROF = str(Path(sys.executable).with_name("edgeprof"))
-KINDS = ("same", "ten_percent_more")
+# How many pairs of each kind: with 650 and at most two false alarms, the one-sided 95 % bound of their share is below 1 %.
+KINDS = {"same": 650, "ten_percent_more": 200}
 # Layers of equal cost, so that one more of ten is 10 % more work: width and height, channels.
 SIZES = {"small": (8, 16), "medium": (16, 32)}
 LAYERS = 10
@@ -51,11 +52,10 @@ _LOAD = (
 
 def main() -> None:
     """Measure until there are enough pairs of each kind, and print what they say."""
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 650
-    end = time.monotonic() + 60 * float(sys.argv[2]) if len(sys.argv) > 2 else None
+    end = time.monotonic() + 60 * float(sys.argv[1]) if len(sys.argv) > 1 else None
     make_models()
     with other_load(), tempfile.TemporaryDirectory() as folder, open_store(f"{folder}/results.db") as store:
-        for kind, size in missing(wanted):
+        for kind, size in missing():
             if end is not None and time.monotonic() > end:
                 break
             found = measured(kind, size, store, Path(folder))
@@ -99,14 +99,13 @@ def other_load() -> Iterator[None]:
             process.kill()
 
 
-def missing(wanted: int) -> Iterator[tuple[str, str]]:
-    """Yield kind and size of each pair that is still to be measured, each kind and size in turn."""
+def missing() -> Iterator[tuple[str, str]]:
+    """Yield kind and size of each pair that is still to be measured, kinds and sizes mixed evenly."""
     while True:
         counts = {kind: sum(pair["kind"] == kind for pair in pairs()) for kind in KINDS}
-        short = [kind for kind in KINDS if counts[kind] < wanted]
-        if not short:
+        kind = min(KINDS, key=lambda kind: counts[kind] / KINDS[kind])
+        if counts[kind] >= KINDS[kind]:
             return
-        kind = min(short, key=lambda kind: counts[kind])
         yield kind, list(SIZES)[counts[kind] % len(SIZES)]
 
 

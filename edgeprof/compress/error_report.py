@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgeprof.compress.cache import content_sha256, move, partial, place
-from edgeprof.compress.child import require_extra, run_child
+from edgeprof.compress.answering import answer
+from edgeprof.compress.cache import content_sha256, place
 from edgeprof.compress.compression import check_request
 from edgeprof.compress.making import Progress
 from edgeprof.compress.orders import job_for, order
@@ -103,18 +103,8 @@ def report_errors(request: CompressRequest, progress: Progress) -> ErrorReport:
         raise UsageError(f"an error report is of one int8 recipe, not of {names}", "give one, such as `--recipe int8`")
     check_request(request, recipes)
     asked = order(request, content_sha256(request.model), recipes[0])
-    target = place("errors", str(asked.place))
-    if not (target / RESULT).is_file():
-        require_extra()
-        progress("starting TensorFlow", None)
-        with partial(target) as folder:
-            job = job_for(request, "errors", folder, [asked])
-            run_child(_CHILD, job, lambda line: progress(line.text, line.fraction))
-            made = folder / "made"
-            made.mkdir()
-            (folder / RESULT).rename(made / RESULT)
-            move(made, target)
-    return _read((target / RESULT).read_text())
+    kept = place("errors", str(asked.place)) / RESULT
+    return _read(answer(_CHILD, lambda folder: job_for(request, "errors", folder, [asked]), kept, progress))
 
 
 def written(found: ErrorReport) -> str:

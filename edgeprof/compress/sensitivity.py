@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
 
-from edgeprof.compress.cache import content_sha256, move, partial, place
+from edgeprof.compress.answering import answer
+from edgeprof.compress.cache import content_sha256, place
 from edgeprof.compress.calibration import check_calibration
-from edgeprof.compress.child import require_extra, run_child
 from edgeprof.compress.inspection import check_model
 from edgeprof.compress.jobs import Job
 from edgeprof.compress.making import Progress
@@ -79,33 +80,28 @@ def scan(request: CompressRequest, what: str, levels: tuple[float, ...], progres
     levels = _checked(request, what, levels)
     data = [path and content_sha256(path) for path in (request.train, request.calibration)]
     options = (request.preprocessing, request.sampling.key, request.trust_model, request.seed)
-    target = place("sensitivity", content_sha256(request.model), what, levels, data, *options)
-    if not (target / _RESULT).is_file():
-        require_extra()
-        progress("starting TensorFlow", None)
-        with partial(target) as folder:
-            made = folder / "made"
-            made.mkdir()
-            job = Job(
-                "sensitivity",
-                str(request.model.absolute()),
-                str(made),
-                train=str(request.train.absolute()) if request.train else None,
-                seed=request.seed,
-                calibration=str(request.calibration.absolute()) if request.calibration else None,
-                preprocessing=request.preprocessing,
-                sampling=astuple(request.sampling),
-                trust_model=request.trust_model,
-                scan={"what": what, "levels": list(levels)},
-            )
-            run_child(_CHILD, job, lambda line: progress(line.text, line.fraction))
-            move(made, target)
-    return _read((target / _RESULT).read_text())
+    kept = place("sensitivity", content_sha256(request.model), what, levels, data, *options) / _RESULT
+    return _read(answer(_CHILD, lambda folder: _job(request, what, levels, folder), kept, progress))
 
 
 def written(found: Sensitivity) -> str:
     """Return a scan as text that `scan` reads."""
     return json.dumps(asdict(found))
+
+
+def _job(request: CompressRequest, what: str, levels: tuple[float, ...], folder: Path) -> Job:
+    return Job(
+        "sensitivity",
+        str(request.model.absolute()),
+        str(folder),
+        train=str(request.train.absolute()) if request.train else None,
+        seed=request.seed,
+        calibration=str(request.calibration.absolute()) if request.calibration else None,
+        preprocessing=request.preprocessing,
+        sampling=astuple(request.sampling),
+        trust_model=request.trust_model,
+        scan={"what": what, "levels": list(levels)},
+    )
 
 
 def _read(text: str) -> Sensitivity:

@@ -131,8 +131,7 @@ def _lone(run: RunResult, base: RunResult) -> Cell:
         base,
         REFUSED,
         refused=(
-            f"metric: {metric}, the base's is {other}: a count of instructions stands against no time; "
-            f"name another run in {metric}",
+            f"metric: {metric}, the base's is {other}: a count stands against no time; name another run in {metric}",
         ),
     )
 

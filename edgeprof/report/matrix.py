@@ -29,7 +29,8 @@ from edgeprof.report.verdicts import verdict_words
 from edgeprof.report.words import metric_words
 from edgeprof.stats.accuracy import in_points, loss_name
 
-_LONGEST = 48
+_LONGEST = 96
+_LONGEST_REASON = 160  # what is to be done stands at its end
 _HOW = {"in_turns": "in turns", "separate": "separate runs"}
 _SEPARATE = (
     "separate runs: the interval comes from the launches of two sessions; what differed between the sessions, such as "
@@ -155,7 +156,7 @@ def _refusals(matrix: Matrix) -> list[str]:
         for cell, found in energies
         if found and found.refused
     ] + [
-        f"not compared: {_name(cell, matrix)}: {'; '.join(_short(reason) for reason in cell.refused)}"
+        f"not compared: {_name(cell, matrix)}: {'; '.join(_short(reason, _LONGEST_REASON) for reason in cell.refused)}"
         for cell in matrix.cells
         if cell.refused
     ]
@@ -218,8 +219,8 @@ def _known(by_name: Mapping[tuple[str, str], Estimate], key: tuple[str, str]) ->
     return (found := by_name.get(key)) is not None and found.point is not None
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST]}…"
+def _short(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _changes_of(cell: Cell) -> tuple[AccuracyChange, ...]:

@@ -130,13 +130,15 @@ def test_counts_of_instructions_never_stand_against_a_latency():
 
 
 @pytest.mark.parametrize("axis", [None, "device", "recipe"])
-def test_the_only_run_that_counts_instructions_is_refused_for_that_and_told_what_is_missing(axis):
+def test_the_only_run_that_counts_instructions_is_refused_for_that_and_told_what_is_missing(axis, capsys):
     matrix = relate([run("a"), run("b", 5e5, "fp32"), counted("c")], axis_name=axis)
 
     assert matrix.cells[2].refused == (
-        "metric: guest_instructions, the base's is latency_ns: a count of instructions stands against no time; "
+        "metric: guest_instructions, the base's is latency_ns: a count stands against no time; "
         "name another run in guest_instructions",
     )
+    print_matrix(matrix, as_json=False)
+    assert "name another run in guest_instructions" in " ".join(capsys.readouterr().out.split())
 
 
 def test_runs_that_count_instructions_have_a_base_of_their_own_beside_those_that_measure_time(capsys):

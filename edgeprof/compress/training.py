@@ -15,6 +15,8 @@ from edgeprof.compress.training_files import Labelled, Samples, TrainingFile
 from edgeprof.errors import ModelError
 
 _SOFT = ("softmax", "sigmoid")
+# Fewer gradient steps than this are few, whatever the model: a rule of thumb.
+_ENOUGH_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,16 @@ def fine_tune(
             "lower `learning_rate`, and check that samples are scaled as the model wants",
         )
     model.set_weights(best.weights)
+    if best.epoch == step.epochs and batches * step.epochs < _ENOUGH_STEPS:
+        teller.note("few_steps", _few(step, len(training.train.x[0]), batches * step.epochs))
     return Tuned(best.epochs, best.epoch, before, best.loss)
+
+
+def _few(step: Trained, samples: int, steps: int) -> str:
+    return (
+        f"{step.kind}: the last of {step.epochs} epochs was the best, after {steps:,} gradient steps on {samples:,} "
+        "samples; more `epochs` in a recipe of your own may bring back more"
+    )
 
 
 def evaluate_loss(model: Any, training: TrainingData, batch_size: int = 256) -> float:  # noqa: ANN401

@@ -29,7 +29,10 @@ _EXAMPLE = (
     *CONVERSIONS, "prune80-int8", "prune80-pqat", "int8-qat", "prune24-int8", "c16-int8", "prune50-int8", "c16-cqat",
     "channels50-int8", "lowrank-int8", "distill-int8", "binary", "ternary",
 )  # fmt: skip
-_NO_LABELS = ("int8-qat", "prune50-int8", "prune80-pqat", "c16-int8", "channels30-int8", "lowrank-int8", "distill-int8")
+_NO_LABELS = (
+    "int8-qat", "prune50-int8", "prune80-pqat", "c16-int8", "channels30-int8", "lowrank-int8", "distill-int8",
+    "prune50-long-int8", "channels30-long-int8", "distill-long-int8",
+)  # fmt: skip
 _AT_ONCE = ("prune50-int8", "c16-int8", "channels30-int8")
 
 VARIABLE = "EDGEPROF_TEST_DATA"

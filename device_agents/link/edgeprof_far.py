@@ -183,7 +183,7 @@ def main(session: int, silent_s: float, terminal: int, was: list) -> None:
             _serve(terminal, session, silent_s)
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status) or os.WEXITSTATUS(status):
-            _divert(terminal, session, status)
+            _divert(terminal, session, status, min(_GRACE_S, silent_s))
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, was)
         os.set_blocking(terminal, True)
@@ -200,13 +200,13 @@ def _serve(terminal: int, session: int, silent_s: float) -> None:
         os._exit(status)
 
 
-def _divert(terminal: int, session: int, status: int) -> None:
+def _divert(terminal: int, session: int, status: int, grace_s: float) -> None:
     why = "its process on the board died of signal {}".format(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
-    quiet_at, told_at = time.monotonic() + _GRACE_S, 0.0
+    quiet_at, told_at = time.monotonic() + grace_s, 0.0
     while select.select([terminal], [], [], max(0.0, quiet_at - time.monotonic()))[0]:
         data = os.read(terminal, 1 << 16)
         if b"\0" in data or not data:  # a frame: the host does not know yet
-            quiet_at = time.monotonic() + (_GRACE_S if data else 0.0)
+            quiet_at = time.monotonic() + (grace_s if data else 0.0)
         if time.monotonic() > told_at + 0.2:
             told_at = time.monotonic()
             os.write(terminal, frame(GONE, session, payload=(why or "it failed on the board").encode()))

@@ -4,6 +4,7 @@ import base64, hashlib, os, select, sys, termios, tty, zlib
 
 mark, session, silent_s, size, digest = sys.argv[2:]
 size = int(size)
+rest_s = min(3.0, float(silent_s))
 try:
     t = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
 except OSError:
@@ -21,7 +22,7 @@ def fetch():
         say(way)
         count = size if way == "raw" else (size + 2) // 3 * 4
         data = b""
-        while len(data) < count and select.select([t], [], [], 3)[0]:
+        while len(data) < count and select.select([t], [], [], rest_s)[0]:
             data += os.read(t, count - len(data))
         try:
             data = data if way == "raw" else base64.b64decode(data)

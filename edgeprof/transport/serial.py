@@ -61,7 +61,7 @@ class SerialTransport:
 
 def _linked(address: SerialAddress, line: Line, deadlines: Deadlines, say: Callable[[str], None]) -> tuple[Link, int]:
     """Return the link on a line, and the speed it runs at."""
-    session = start_link(line, Login(address, deadlines.far_silent_s, say))
+    session = start_link(line, Login(address, deadlines.far_silent_s, say, deadlines.console))
     limits = flow.Limits(address.baud if address.bytes_per_s else None)
     link = protocol.Link(session, time.monotonic(), limits, deadlines.ping_s)
     begun = link.heard_at

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import dataclass
 
 from edgeprof.transport.seriallink import frames
 from edgeprof.transport.serialport import Line
@@ -13,17 +14,44 @@ LOGIN = re.compile(r"(?:login|username|user name|anmelden)\s*:\s*$", re.IGNORECA
 PASSWORD = re.compile(r"(?:password|passwort|passphrase|mot de passe|contraseña)[^\n]*:", re.IGNORECASE)
 SHELL = re.compile(r"[$#%>]\s?$")
 
-_PROMPT_REST_S = 0.15
-REST_S = 0.6
-LISTEN_S = 2.0
 _KEPT_CHARS = 8192
 
 
-class Console:
-    """Text to and from a board."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait at a console, which never says that it is done.
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    Attributes:
+        prompt_rest_s: A board that stands at a prompt and says nothing for so long has said all.
+        rest_s: So has any other; it doubles where nothing comes of it, up to `longest_rest_s`.
+        longest_rest_s: See `rest_s`.
+        listen_s: One that goes on speaking for so long is busy, as while it boots.
+        countdown_s: A boot loader's countdown rests for less than that.
+        verdict_s: How long it takes to check a password, at most.
+        prompt_stays_s: A command after which a prompt stays for so long has not run.
+    """
+
+    prompt_rest_s: float = 0.15
+    rest_s: float = 0.6
+    longest_rest_s: float = 3.0
+    listen_s: float = 2.0
+    countdown_s: float = 4.0
+    verdict_s: float = 4.0
+    prompt_stays_s: float = 5.0
+
+
+USUAL = Patience()
+
+
+class Console:
+    """Text to and from a board.
+
+    Attributes:
+        patience: How long to wait for it.
+    """
+
+    def __init__(self, line: Line, patience: Patience) -> None:
+        self._line, self.patience = line, patience
         self._raw = b""
         self.noise_bytes = 0
         self.busy = False
@@ -53,12 +81,13 @@ class Console:
         """Send bytes as they are."""
         self._line.write(data)
 
-    def listen(self, rest_s: float = REST_S, most_s: float = LISTEN_S) -> None:
+    def listen(self, rest_s: float | None = None, most_s: float | None = None) -> None:
         """Listen until the board has been quiet for a while, or for a time; `busy` says which."""
-        end = time.monotonic() + most_s
+        rest_s = self.patience.rest_s if rest_s is None else rest_s
+        end = time.monotonic() + (self.patience.listen_s if most_s is None else most_s)
         self.busy = True
         while self.busy and time.monotonic() < end:
-            self.busy = self.hear(_PROMPT_REST_S if self._at_prompt() else rest_s)
+            self.busy = self.hear(self.patience.prompt_rest_s if self._at_prompt() else rest_s)
 
     def await_text(
         self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeprof.errors import DeviceError, TransportError
-from edgeprof.transport.serialconsole import KERNEL, LISTEN_S, LOGIN, PASSWORD, REST_S, SHELL, Console
+from edgeprof.transport.serialconsole import KERNEL, LOGIN, PASSWORD, SHELL, USUAL, Console, Patience
 from edgeprof.transport.seriallink import frames, packed_program, start_command
 from edgeprof.transport.serialport import Line
 from edgeprof.transport.serialurl import SerialAddress
@@ -27,24 +27,21 @@ _COUNTDOWN = re.compile(r"(?:autoboot|stop boot)", re.IGNORECASE)
 
 _INTERRUPT, _XON = "\x03", "\x11"
 
-_LONGEST_REST_S = 3.0
-_COUNTDOWN_S = 4.0
-_ANSWER_S = 4.0
 _PROBE_S = 10.0
 _GOODBYE_S = 4.0
 _START_TRIES = 3
 # Python takes seconds to start on a slow board; a start that failed shows by its prompt.
 _LOADER_S = 90.0
-_PROMPT_STAYS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What the board asks for on the way in."""
+    """What the board asks for on the way in, and how long to wait for it."""
 
     address: SerialAddress
     silent_s: float
     say: Say
+    patience: Patience = USUAL
 
 
 def start_link(line: Line, login: Login) -> int:
@@ -55,7 +52,7 @@ def start_link(line: Line, login: Login) -> int:
         DeviceError: The board has no Python 3.
         OSError: The line is gone.
     """
-    console = Console(line)
+    console = Console(line, login.patience)
     for _ in range(_START_TRIES):
         logged_in = _reach_shell(console, login)
         session = _started(console, login, "exec " if logged_in else "")
@@ -72,11 +69,11 @@ def _reach_shell(console: Console, login: Login) -> bool:
     """Come to a shell, whatever the console shows; return whether we logged in ourselves."""
     visit = _Visit(console, login)
     end = time.monotonic() + login.address.wait_s
-    console.listen(most_s=REST_S)
+    console.listen(most_s=login.patience.rest_s)
     while not visit.step():
         if time.monotonic() > end:
             raise visit.nothing_came_of_it()
-        console.listen(_COUNTDOWN_S if _COUNTDOWN.search(console.everything[-200:]) else visit.rest_s)
+        console.listen(login.patience.countdown_s if _COUNTDOWN.search(console.everything[-200:]) else visit.rest_s)
     return visit.logged_in
 
 
@@ -90,7 +87,7 @@ class _Visit:
         self._nudged, self._nudges = False, 0
         self._ever_heard = self._echoes = False
         self.logged_in = False
-        self.rest_s = REST_S
+        self.rest_s = login.patience.rest_s
 
     def step(self) -> bool:
         """Answer what the console shows; return whether it is a shell."""
@@ -156,7 +153,7 @@ class _Visit:
             return
         self._typed = "password"
         self._console.type(password_of(self._login.address) + "\r")
-        self._console.listen(LISTEN_S, _ANSWER_S)
+        self._console.listen(self._console.patience.listen_s, self._console.patience.verdict_s)
 
     def _refused(self) -> TransportError:
         forget_password(self._login.address)
@@ -165,13 +162,14 @@ class _Visit:
         return TransportError(f"{url} does not let `{user}` in: wrong name or password", hint)
 
     def _is_shell(self) -> bool:
-        self._console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
-        if self._console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S, _PROMPT_STAYS_S) is None:
-            if self._console.frames():
+        console = self._console
+        console.type(" sh -c 'echo edgeprof-$((40+2))'\r")
+        if console.await_text(re.compile(r"edgeprof-42\s"), _PROBE_S, console.patience.prompt_stays_s) is None:
+            if console.frames():
                 return False  # it is no shell
-            self._console.type(_INTERRUPT)  # it may stand in the middle of what an earlier visit, or noise, began
+            console.type(_INTERRUPT)  # it may stand in the middle of what an earlier visit, or noise, began
             return False
-        self._console.listen()  # until its prompt is back
+        console.listen()  # until its prompt is back
         return True
 
     def _wait(self) -> None:
@@ -186,7 +184,7 @@ class _Visit:
         # A boot loader stops at any key. Where a kernel speaks there is none any more, and its login may be waiting.
         if not _COUNTDOWN.search(console.everything[-200:]) and (kernel or not console.busy):
             self._nudged = bool(console.text.strip())
-            self.rest_s = min(2 * self.rest_s, _LONGEST_REST_S)  # a slow board is not to be flooded
+            self.rest_s = min(2 * self.rest_s, console.patience.longest_rest_s)  # a slow board is not to be flooded
             self._nudges += 1
             stopped = self._nudges % 2 == 0 and not console.everything
             console.type(_XON + "\r" if stopped else "\r")
@@ -204,7 +202,7 @@ def _started(console: Console, login: Login, how: str) -> int | None:
     console.type(f" {how}{start_command(mark, session, login.silent_s)}\r")
     answer = re.compile(rf"edgeprof-(raw|base64|ok|failed|nopython)-{mark}\s")
     patience_s = _LOADER_S + len(program) * 14 / login.address.baud
-    while match := console.await_text(answer, patience_s, _PROMPT_STAYS_S):
+    while match := console.await_text(answer, patience_s, console.patience.prompt_stays_s):
         if match[1] == "nopython":
             text = "the board has no Python 3, which the serial link needs"
             raise DeviceError(text, "install it there: `sudo apt install python3`")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from edgeprof.errors import LinkLost, TransportError
+from edgeprof.transport.serialconsole import USUAL, Patience
 from edgeprof.transport.seriallink import Link, Record, flow, frames, protocol, streams
 from edgeprof.transport.serialport import Line, open_line
 from edgeprof.transport.serialurl import SerialAddress
@@ -29,6 +30,7 @@ class Deadlines:
         stall_s: A command that takes none of its input for so long is given up.
         ping_s: A board that says nothing is asked for a sign of life so often.
         first_frame_s: A link whose program has started and of which no frame gets through for so long is no link.
+        console: How long to wait at the console before, while there is no link.
     """
 
     silent_s: float = 20.0
@@ -36,6 +38,7 @@ class Deadlines:
     stall_s: float = 60.0
     ping_s: float = 2.0
     first_frame_s: float = 20.0
+    console: Patience = USUAL
 
 
 class Pump:

@@ -144,7 +144,7 @@ def test_a_short_pause_is_no_lost_link(relayed, relay):
 
 
 def test_a_quiet_command_is_no_lost_link(relayed):
-    quiet_s = 2 * SHORT.silent_s
+    quiet_s = 1.4 * SHORT.silent_s
 
     with closing(relayed()) as way:
         done = run(way, ("sh", "-c", f"sleep {quiet_s}; echo done"), 60)
@@ -201,7 +201,7 @@ def test_a_jump_host_that_is_lost_is_named(let_in, relay, behind_gate):
 def test_a_jump_host_is_alive_while_nothing_comes_through_it(let_in, behind_gate):
     way = SshTransport(behind_gate("board"), let_in.fingerprint, SHORT)
     with closing(way):
-        done = run(way, ("sh", "-c", f"sleep {2 * SHORT.silent_s}; echo done"), 60)
+        done = run(way, ("sh", "-c", f"sleep {1.4 * SHORT.silent_s}; echo done"), 60)
 
     assert done.stdout == b"done\n"
 

@@ -1,24 +1,30 @@
 """A line of a given speed: what it carries, changes of speed, a line that is away for a while."""
 
 import os
+import termios
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from edgeprof.errors import LinkLost
 from edgeprof.transport.files import push_bytes, run
 from edgeprof.transport.serial import SerialTransport
+from edgeprof.transport.serialconsole import Patience
 from edgeprof.transport.serialpump import Deadlines
 from tests.contract.transport.uart import SHELL, Console, Uart
 
-SHORT = Deadlines(silent_s=3, far_silent_s=6, stall_s=3, ping_s=0.3)
+SHORT = Deadlines(silent_s=3, far_silent_s=6, stall_s=1.5, ping_s=0.3)
+# Where the line is cut, and nothing is to be waited for.
+CUT = replace(SHORT, silent_s=1.5, console=Patience(rest_s=0.2, longest_rest_s=0.8))
 
 
 @pytest.fixture
 def modal(home):
     """A line that keeps to the speed each end is set to, and garbles where they differ."""
     uart = Uart(by_mode=True)
+    uart.set_baud(termios.B115200)
     shell = Console(uart, SHELL, home)
     yield uart
     shell.close()
@@ -33,7 +39,7 @@ def test_both_ends_change_to_the_fastest_speed_and_back_at_the_end(modal, home):
     data = os.urandom(100_000)
     before = modal.mode()
 
-    with closing(connected(modal, "?baud=38400")) as way:
+    with closing(connected(modal, "?baud=115200")) as way:
         assert (way.baud, way.bytes_per_s) == (921_600, 92_160)
         push_bytes(way, data, f"{home}/dest")
         assert modal.mode()[4:6] != before[4:6]
@@ -48,33 +54,33 @@ def test_both_ends_change_to_the_fastest_speed_and_back_at_the_end(modal, home):
 def test_a_speed_that_does_not_carry_is_given_up_for_the_next_one(modal):
     modal.highest = 500_000
 
-    with closing(connected(modal, "?baud=38400")) as way:
+    with closing(connected(modal, "?baud=115200")) as way:
         assert way.baud == 460_800
         assert run(way, ("echo", "works"), 60).stdout == b"works\n"
 
 
 def test_a_line_that_carries_no_higher_speed_keeps_its_own(modal):
-    modal.highest = 38_400
+    modal.highest = 115_200
 
-    with closing(connected(modal, "?baud=38400&fastest=115200")) as way:
-        assert way.baud == 38_400
+    with closing(connected(modal, "?baud=115200&fastest=230400")) as way:
+        assert way.baud == 115_200
         assert run(way, ("echo", "works"), 60).stdout == b"works\n"
 
 
 def test_a_speed_that_fails_later_is_given_up_by_both_ends(modal, home):
     data = os.urandom(20_000)
-    with closing(connected(modal, "?baud=38400&fastest=230400")) as way:
+    with closing(connected(modal, "?baud=115200&fastest=230400")) as way:
         assert way.baud == 230_400
 
-        modal.highest = 38_400
+        modal.highest = 115_200
 
         push_bytes(way, data, f"{home}/dest")
-        assert way._pump.baud == 38_400
+        assert way._pump.baud == 115_200
     assert (home / "dest").read_bytes() == data
 
 
 def test_a_line_that_is_away_for_a_moment_loses_nothing(console, home):
-    console.baud = 115_200
+    console.baud = 230_400
     data = os.urandom(30_000)
     away = []
 
@@ -82,7 +88,7 @@ def test_a_line_that_is_away_for_a_moment_loses_nothing(console, home):
         if done > 8000 and not away:
             away.append(done)
             console.freeze()
-            time.sleep(1)
+            time.sleep(0.5)
             console.thaw()
 
     with closing(connected(console, "?fastest=115200", SHORT)) as way:
@@ -93,17 +99,17 @@ def test_a_line_that_is_away_for_a_moment_loses_nothing(console, home):
 
 
 def test_a_line_that_is_cut_is_a_lost_link_and_the_push_goes_on_with_the_next_connection(console, home):
-    console.baud = 230_400
+    console.baud = 921_600
     data = os.urandom(50_000)
 
     def cut(done, _total):
         if done > 30_000:
             console.freeze()
 
-    with closing(connected(console, "?fastest=115200", SHORT)) as way, pytest.raises(LinkLost, match="is gone"):
+    with closing(connected(console, "?fastest=115200", CUT)) as way, pytest.raises(LinkLost, match="is gone"):
         push_bytes(way, data, f"{home}/dest", cut)
     console.thaw()
-    with closing(connected(console, "?fastest=115200", SHORT)) as way:
+    with closing(connected(console, "?fastest=115200", CUT)) as way:
         done = push_bytes(way, data, f"{home}/dest")
 
     assert done.resumed_from > 5_000
@@ -112,7 +118,7 @@ def test_a_line_that_is_cut_is_a_lost_link_and_the_push_goes_on_with_the_next_co
 
 @pytest.mark.parametrize("what", ["read", "wait", "write", "open"])
 def test_nothing_hangs_on_a_line_that_is_cut(what, console):
-    with closing(connected(console, "?fastest=115200", SHORT)) as way:
+    with closing(connected(console, "?fastest=115200", CUT)) as way:
         channel = way.open(("cat",))
         console.freeze()
 
@@ -161,7 +167,7 @@ def test_a_command_that_takes_no_input_is_given_up(console):
     with (
         closing(connected(console, "?fastest=115200", SHORT)) as way,
         closing(way.open(("sleep", "60"))) as channel,
-        pytest.raises(LinkLost, match="took nothing for 3 s"),
+        pytest.raises(LinkLost, match="took nothing for 1.5 s"),
     ):
         channel.write(bytes(1 << 20))
 

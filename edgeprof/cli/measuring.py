@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeprof.cli import show_error
+from edgeprof.cli.interrupts import ignore
 from edgeprof.cli.options import complete_meter
 
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Longest a launch may take.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=1, max=86_400, help="Longest a launch may take.")
+]
 Reconnect = Annotated[
-    float, typer.Option("--reconnect", metavar="SECONDS", min=0, help="How long to try to get a lost board back.")
+    float,
+    typer.Option("--reconnect", metavar="SECONDS", min=0, max=86_400, help="How long to try to get a lost board back."),
 ]
 
 
@@ -77,5 +81,8 @@ def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device
     from edgeprof.store import open_store
 
     with open_store(store) as opened, Terminal() as terminal:
-        ready = gather(inputs, request, terminal.host)
-        return measure(ready, devices, opened, terminal)
+        try:
+            return measure(gather(inputs, request, terminal.host), devices, opened, terminal)
+        except KeyboardInterrupt:
+            ignore()
+            raise

@@ -88,11 +88,16 @@ Sustained = Annotated[
 ]
 MaxTemp = Annotated[
     float | None,
-    typer.Option("--max-temp", metavar="CELSIUS", help="Begin each launch only when the board is no hotter."),
+    typer.Option(
+        "--max-temp", metavar="CELSIUS", min=0, max=150, help="Begin each launch only when the board is no hotter."
+    ),
 ]
 Idle = Annotated[bool, typer.Option("--idle", help="Begin each launch only when others leave the board alone.")]
 Wait = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Longest that --max-temp and --idle wait a launch.")
+    float,
+    typer.Option(
+        "--wait", metavar="SECONDS", min=0, max=86_400, help="Longest that --max-temp and --idle wait a launch."
+    ),
 ]
 PerOp = Annotated[
     bool,

@@ -1,6 +1,7 @@
 """Output where a terminal or a file knows only some characters (`LANG=C` of old, Latin-1): the nearest it has."""
 
 import codecs
+import os
 import sys
 from io import TextIOWrapper
 
@@ -21,6 +22,22 @@ def nearest(error: UnicodeError) -> tuple[str, int]:
         raise error
     lacking = error.object[error.start : error.end]
     return "".join(_NEAREST.get(char, "?") for char in lacking), error.end
+
+
+def reopen() -> None:
+    """Let standard streams that the caller closed (`edgeprof … >&-`) lead nowhere.
+
+    Else the next file that is opened, such as the store, would get a closed one's number, and what is printed would go
+    into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process runs
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def tolerate() -> None:

@@ -1,7 +1,8 @@
 """What a board says of itself, what differs from its target, and which runtime fits it."""
 
+from edgeprof.boards.cores import Cpu
 from edgeprof.boards.differences import Difference, differences
-from edgeprof.boards.facts import BoardFacts, Cpu, PowerSensor, Rail, ThermalZone, parse_facts
+from edgeprof.boards.facts import BoardFacts, PowerSensor, Rail, ThermalZone, parse_facts
 from edgeprof.boards.policies import (
     PERFORMANCE,
     ClockPolicy,

@@ -136,7 +136,7 @@ def test_a_part_number_names_the_core(implementer, part, core):
 
 
 def test_every_core_of_a_shipped_target_has_a_part_number():
-    from edgeprof.boards.facts import CORES
+    from edgeprof.boards.cores import CORES
 
     arm = [target for target in all_targets() if target.architecture != "riscv64"]
     assert {group.core for target in arm for group in target.cpu} <= set(CORES.values())

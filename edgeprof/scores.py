@@ -8,6 +8,8 @@ from dataclasses import dataclass
 HIGHER, LOWER = "higher", "lower"
 # What `Score.values` holds: right or wrong for each sample, or the metric on each of many resamples of the set.
 HITS, RESAMPLES = "hits", "resamples"
+# JSON has no infinity: what stands for the error of an output that is no finite number.
+BOUNDLESS = 3.4028234663852886e38
 FLOAT_MODEL, HOST = "float_model", "host"
 
 

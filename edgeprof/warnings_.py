@@ -22,6 +22,7 @@ _ACCURACY = (
 CODES: dict[str, tuple[str, ...]] = {
     "artifact": (),
     "calibration_range": _ACCURACY,
+    "clipped_inputs": _ACCURACY,
     "clocks_changed": _WALL,
     "coarse_profiler": ("ops",),
     "coarse_outputs": _ACCURACY,
@@ -43,6 +44,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "lossy_result": (),
     "not_cold": (),
     "no_profiler": ("ops",),
+    "nan_outputs": (*_ACCURACY, *_LATENCY),
     "submodel_failed": ("ops",),
     "no_warm_up": _LATENCY,
     "invented_sensors": _ENERGY,

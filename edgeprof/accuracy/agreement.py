@@ -5,13 +5,12 @@ from numpy.typing import NDArray
 
 from edgeprof.accuracy.scoring import predictions, threshold
 from edgeprof.analysis.numbers import sqnr_db
-from edgeprof.scores import Agreement
+from edgeprof.scores import BOUNDLESS, Agreement
 
 # A distribution of quantised outputs sums to 1 within some steps of 1/256.
 _SUM_TOLERANCE = 0.05
 # What a quantised probability of zero may stand for: half a step of 1/256.
 _LEAST_PROBABILITY = 1 / 512
-_BOUNDLESS = float(np.finfo(np.float32).max)
 
 
 def agreement(against: str, expected: NDArray[np.float32], got: NDArray[np.float32], *, classes: bool) -> Agreement:
@@ -25,7 +24,7 @@ def agreement(against: str, expected: NDArray[np.float32], got: NDArray[np.float
     """
     got = got[: len(expected)]
     with np.errstate(invalid="ignore"):
-        error = np.nan_to_num(np.abs(got.astype(np.float64) - expected), nan=_BOUNDLESS, posinf=_BOUNDLESS)
+        error = np.nan_to_num(np.abs(got.astype(np.float64) - expected), nan=BOUNDLESS, posinf=BOUNDLESS)
     above = threshold(expected)
     agreed = int((predictions(got, above) == predictions(expected, above)).sum()) if classes else None
     return Agreement(

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof import units
+from edgeprof.accuracy.evaluation import EvalSet
 from edgeprof.accuracy.judging import Outputs
 from edgeprof.accuracy.scoring import predictions, threshold
+from edgeprof.analysis.numbers import from_tensor
+from edgeprof.records import Artifact
 from edgeprof.scores import Evaluation, Score
 from edgeprof.stats.accuracy import in_points, loss_name
 from edgeprof.stats.packed import unpack
@@ -18,6 +21,8 @@ LOSSY_POINTS = 1.0
 _LOSSY_RATIO = 0.1
 # A model that always says one class would agree as often as that.
 _ONE_CLASS_RATIO = 0.95
+# A range from calibration misses some values of other samples; of another scale, most.
+_CLIPPED_RATIO = 0.1
 # Of fewer samples no share is worth a warning.
 _ENOUGH = 20
 
@@ -33,7 +38,12 @@ def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs 
     for index, evaluation in enumerate(evaluations):
         if evaluation.scores:
             yield from _lossy(evaluation, evaluation.scores[0])
-        if len(outputs[index]) > 1 and np.ptp(outputs[index], axis=0).max() == 0:
+        if spoilt := int(np.isnan(outputs[index]).any(axis=1).sum()):
+            text = (
+                f"outputs for {spoilt} of {evaluation.n_samples} samples of `{evaluation.title}` are no numbers (NaN)"
+            )
+            yield "nan_outputs", f"{text}: none of them counts as right; is NaN in its weights, its input scaled?"
+        elif len(outputs[index]) > 1 and np.ptp(outputs[index], axis=0).max() == 0:
             text = f"the outputs are the same for all {evaluation.n_samples} samples of `{evaluation.title}`"
             alike = floats is not None and all(np.ptp(part, axis=0).max() == 0 for part in floats)
             cause = "the float model's too: is it trained, is its input scaled?" if alike else "it has lost its input"
@@ -42,6 +52,21 @@ def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs 
             yield "constant_outputs", f"every sample of `{evaluation.title}` is taken for one and the same class"
         elif floats is not None and not evaluation.scores:
             yield from _one_class(evaluation, floats[index])
+
+
+def clipped(artifact: Artifact, evaluation: EvalSet) -> Iterator[tuple[str, str]]:
+    """Yield a warning where samples reach far beyond what an integer input can hold: most likely of another scale."""
+    spec = artifact.inputs[0]
+    if spec.scale is None or evaluation.x.dtype == np.dtype(spec.dtype) or evaluation.base is not None:
+        return
+    lowest, highest = from_tensor(spec, np.array([np.iinfo(spec.dtype).min, np.iinfo(spec.dtype).max]))
+    beyond = (evaluation.x < lowest - spec.scale) | (evaluation.x > highest + spec.scale)
+    if (share := float(beyond.mean())) > _CLIPPED_RATIO:
+        reach = f"{units.percent(share)} of the values of `{evaluation.name}` are beyond what its input holds"
+        held = (
+            f"{lowest:.3g} to {highest:.3g}, and the set reaches {evaluation.x.min():.3g} to {evaluation.x.max():.3g}"
+        )
+        yield "clipped_inputs", f"{reach} ({held}) and were clipped: scale them as its calibration data were"
 
 
 def _lossy(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:

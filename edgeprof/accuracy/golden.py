@@ -9,6 +9,7 @@ from edgeprof.accuracy.tensors import join_samples, only_input, split_outputs
 from edgeprof.analysis.numbers import Array, from_tensor, sqnr_db
 from edgeprof.errors import ModelError
 from edgeprof.records import Artifact, GoldenCheck, TensorSpec
+from edgeprof.scores import BOUNDLESS
 
 # Two runtimes' int8 kernels differed by 1 to 2 steps after post-training quantisation, by 6 after QAT.
 _INTEGER_STEPS = 8
@@ -16,8 +17,6 @@ _INTEGER_STEPS = 8
 _QUANTISED_DB = 20.0
 # Float kernels differ by rounding only, in 16 bits by some 60 dB.
 _FLOAT_DB = 40.0
-# JSON has no infinity: what stands for the error of an output that is no finite number.
-_BOUNDLESS = float(np.finfo(np.float32).max)
 _FLOAT_RECIPES = ("fp32", "fp16")
 
 
@@ -52,6 +51,17 @@ def check_golden(artifact: Artifact, golden_path: Path, raw: bytes) -> GoldenChe
     return GoldenCheck(
         all(check.passed for check in checks), max(check.max_error for check in checks), min(found, default=None)
     )
+
+
+def golden_is_nan(artifact: Artifact) -> bool:
+    """Return whether the host's own outputs for the golden inputs hold NaN: then a board that agrees proves nothing.
+
+    Raises:
+        ModelError: The artifact has golden vectors that cannot be read.
+    """
+    if artifact.golden is None:
+        return False
+    return any(bool(np.isnan(part).any()) for part in _load(artifact.golden, "out", len(artifact.outputs)))
 
 
 def golden_samples(artifact: Artifact) -> list[bytes]:
@@ -92,7 +102,7 @@ def _compare(recipe: str, spec: TensorSpec, want: Array, have: Array) -> GoldenC
     quality = sqnr_db(from_tensor(spec, want), from_tensor(spec, have))
     with np.errstate(invalid="ignore"):
         difference = np.abs(want.astype(np.float64) - have.astype(np.float64))
-    error = float(np.nan_to_num(difference, nan=_BOUNDLESS, posinf=_BOUNDLESS).max(initial=0))
+    error = float(np.nan_to_num(difference, nan=BOUNDLESS, posinf=BOUNDLESS).max(initial=0))
     if quality is None:
         return GoldenCheck(passed=True, max_error=0.0, sqnr_db=None)
     if want.dtype.kind in "iu":

@@ -8,10 +8,12 @@ from edgeprof.accuracy import (
     EvalSet,
     Others,
     check_golden,
+    clipped,
     decode_outputs,
     doubts,
     encode_golden,
     encode_inputs,
+    golden_is_nan,
     judge,
 )
 from edgeprof.analysis import model_facts
@@ -93,6 +95,8 @@ def check_outputs(board: Board, cell: LiveCell) -> None:
     raw = run_samples(board, cell.cell, cell.cell.input_sha256, count)
     result = check_golden(artifact, artifact.golden, raw)
     cell.run = replace(cell.run, golden=result)
+    if golden_is_nan(artifact):
+        cell.warn("nan_outputs", "outputs are no numbers (NaN), on the host too: is NaN in its weights?")
     if not result.passed:
         quality = "" if result.sqnr_db is None else f", signal to error {result.sqnr_db:.0f} dB"
         cell.warn(
@@ -121,7 +125,7 @@ def evaluate(
     outputs = decode_outputs(artifact, raw, evaluation.n)
     found = judge(artifact, evaluation, outputs, others, metrics)
     cell.run = replace(cell.run, evaluations=(*cell.run.evaluations, *found))
-    for code, text in doubts(found, outputs, others.floats):
+    for code, text in (*clipped(artifact, evaluation), *doubts(found, outputs, others.floats)):
         cell.warn(code, text)
 
 

@@ -286,8 +286,10 @@ def _steps(run: RunResult) -> list[Warning_]:
 def _drift(run: RunResult) -> list[Warning_]:
     """Say so where latency rises or falls inside most launches: warm-up was too short, or the board heats up."""
     moved = [drift_ratio(launch.latency_ns) for launch in run.launches]
-    if len([ratio for ratio in moved if abs(ratio) > _DRIFT_RATIO]) * 2 <= len(moved):
+    rises, falls = ([ratio for ratio in moved if way * ratio > _DRIFT_RATIO] for way in (1, -1))
+    alike = max(rises, falls, key=len)
+    if 2 * len(alike) <= len(moved):
         return []
-    way = "rises" if median(moved) > 0 else "falls"
-    text = f"latency {way} by {percent(abs(median(moved)))} inside launches: heat, or warm-up that was too short"
+    way = "rises" if alike is rises else "falls"
+    text = f"latency {way} by {percent(abs(median(alike)))} inside launches: heat, or warm-up that was too short"
     return [warning("drift", text)]

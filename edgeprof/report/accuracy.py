@@ -12,7 +12,7 @@ from edgeprof.metrics import estimates, headline
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.text import console, plain, table
 from edgeprof.report.words import metric_words
-from edgeprof.scores import HOST, Agreement, Evaluation, Score
+from edgeprof.scores import BOUNDLESS, HOST, Agreement, Evaluation, Score
 from edgeprof.stats.accuracy import in_points, loss_name
 from edgeprof.stats.packed import unpack
 from edgeprof.stats.paired import extra_loss, float_range, loss, score_range, shift
@@ -157,14 +157,18 @@ def _agreement_row(evaluation: Evaluation, one: Agreement) -> tuple[str, ...]:
 
 def _error(one: Agreement) -> str:
     quality = "equal" if one.sqnr_db is None else units.decibel(one.sqnr_db)
-    return f"{quality}, largest error {units.three_digits(one.max_error)}"
+    return f"{quality}, largest error {units.three_digits(one.max_error) if one.max_error < BOUNDLESS else 'unbounded'}"
 
 
 def agreement_words(one: Agreement) -> str:
     """Return an agreement as a sentence."""
     parts = [] if one.n_agreed is None else [f"{units.percent(one.n_agreed / one.n_samples)} the same highest output"]
     parts.append(f"signal to error {'without end: equal' if one.sqnr_db is None else units.decibel(one.sqnr_db)}")
-    parts.append(f"error {units.three_digits(one.mean_error)} on average, {units.three_digits(one.max_error)} at most")
+    if one.max_error < BOUNDLESS:
+        mean, most = units.three_digits(one.mean_error), units.three_digits(one.max_error)
+        parts.append(f"error {mean} on average, {most} at most")
+    else:
+        parts.append("error without bound: an output is no finite number")
     if one.kl_nats is not None:
         parts.append(f"KL divergence {units.three_digits(one.kl_nats)} nat")
     whom = "with the host" if one.against == HOST else "with the float model"

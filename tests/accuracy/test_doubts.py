@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgeprof.accuracy import EvalSet, Others, doubts, find_leaks, judge
+from edgeprof.accuracy import EvalSet, Others, clipped, doubts, find_leaks, judge
 from edgeprof.compress import CompressRequest
 from edgeprof.errors import UsageError
 from edgeprof.profile.data import data_warnings, load_sets
@@ -61,6 +61,28 @@ def test_outputs_that_never_change_are_flagged_and_it_is_said_whose_fault_it_is(
 
     assert "the same for all 40 samples of `eval`; it has lost its input" in own
     assert "the float model's too" in both
+
+
+def test_outputs_that_are_no_numbers_are_flagged_with_their_count():
+    outputs = RIGHT.copy()
+    outputs[:3, 1] = np.nan
+
+    assert "nan_outputs" in [code for code, _ in said(outputs)]
+    assert any("outputs for 3 of 40 samples of `eval` are no numbers" in text for _, text in said(outputs))
+
+
+def test_samples_far_beyond_an_integer_input_are_flagged_and_those_a_little_beyond_are_not():
+    spec = TensorSpec("image", (1, 6), "int8", 1 / 255, -128)
+
+    def found(x, spec=spec):
+        return list(clipped(artifact(inputs=(spec,)), EvalSet(x, (), "00", pairing="00")))
+
+    ((code, text),) = found(X * 255)
+
+    assert code == "clipped_inputs"
+    assert "of the values of `eval` are beyond what its input holds (0 to 1, and the set reaches" in text
+    assert found(X) == found(X * 1.05) == found(X * 255, TensorSpec("image", (1, 6), "float32")) == []
+    assert found(np.full((3, 6), 100, np.int8)) == []
 
 
 def test_a_classifier_that_says_one_class_only_is_flagged():

@@ -1,6 +1,7 @@
 """The board's state while it ran: from a sampler's lines to one record a launch, and its warnings."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,6 +89,17 @@ def test_warnings_name_others_and_clocks_that_fell():
     assert [w.code for w in conditions._state([busy, busy])] == ["other_load"]
     assert conditions._state(fell)[0].text.startswith("the fastest core ran at 1500 to 2400 MHz")
     assert conditions._state([None, State(None, None, None, None)]) == []
+
+
+def test_latency_that_rises_in_one_launch_and_falls_in_another_does_not_drift():
+    def run(*ends):
+        launches = [SimpleNamespace(latency_ns=[round(1000 + end * i / 8) for i in range(80)]) for end in ends]
+        return SimpleNamespace(launches=launches)
+
+    (rising,) = conditions._drift(run(20, 20, -20))
+
+    assert rising.text.startswith("latency rises by 17.")
+    assert conditions._drift(run(20, -20, 0)) == conditions._drift(run(20, 0, 0)) == []
 
 
 def test_what_watching_took_is_a_share_of_a_core_and_unknown_where_samples_do_not_say():

@@ -18,6 +18,27 @@ def folder(name: str) -> Path:
     raise FileNotFoundError(f"edgeprof is not completely installed: no folder {name!r}")
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, all of it or nothing: what stood there stays until the new content is complete.
+
+    What is no ordinary file (`/dev/stdout`), or lies in a folder that may not be written, is written as it is.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    stream = path.absolute().parts[:2] in (("/", "dev"), ("/", "proc"))
+    if path.exists() and (stream or not path.is_file() or not os.access(path.parent, os.W_OK)):
+        path.write_bytes(data)
+        return
+    target = path.resolve()
+    part = target.with_name(f".edgeprof-{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def cache_dir() -> Path:
     """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's. It need not exist; all in it can be remade."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is not given

@@ -18,18 +18,25 @@ INTERRUPTED = 130
 _INTERRUPTED = "\ninterrupted: finished launches, if any, are stored and `edgeprof run list` shows them"
 _RESUME = "; the same command with `--resume` measures what is left"
 
-Threads = Annotated[list[int], typer.Option("--threads", "-t", help="Threads of the runtime. Repeat for several.")]
-Cpus = Annotated[list[str], typer.Option("--cpus", help="Cores: all, big, little, 0-3. Repeat for several.")]
+Threads = Annotated[
+    list[int], typer.Option("--threads", "-t", metavar="N", help="Threads of the runtime. Repeat for several.")
+]
+Cpus = Annotated[
+    list[str], typer.Option("--cpus", metavar="CORES", help="Cores: all, big, little, 0-3. Repeat for several.")
+]
 Launches = Annotated[
     int | None,
     typer.Option(
         "--launches",
         "-k",
+        metavar="N",
         help="Fresh processes, each one observation.",
         show_default="8, 16 or 32; 4 or 8 where instructions are counted",
     ),
 ]
-Runs = Annotated[int | None, typer.Option("--runs", help="Timed runs a launch, instead of half a second of them.")]
+Runs = Annotated[
+    int | None, typer.Option("--runs", metavar="N", help="Timed runs a launch, instead of half a second of them.")
+]
 Rail = Annotated[
     str | None, typer.Option("--rail", metavar="NAME", help="Which power rail, as `edgeprof device probe` names them.")
 ]
@@ -37,8 +44,9 @@ Meter = Annotated[
     str | None,
     typer.Option(
         "--meter",
-        metavar="FILE.toml|ppk2:PORT|joulescope",
-        help="Power from a meter on this host instead: between the board and its supply.",
+        metavar="METER",
+        help="Power from a meter on this host instead, between the board and its supply: FILE.toml, ppk2:PORT or "
+        "joulescope.",
         autocompletion=complete_meter,
     ),
 ]
@@ -46,12 +54,10 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with this command's last session: measure only what it did not complete."),
 ]
-Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=1, max=86_400, help="Longest a launch may take.")
-]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest a launch may take.")]
 Reconnect = Annotated[
     float,
-    typer.Option("--reconnect", metavar="SECONDS", min=0, max=86_400, help="How long to try to get a lost board back."),
+    typer.Option("--reconnect", metavar="SECONDS", help="How long to try to get a lost board back."),
 ]
 
 

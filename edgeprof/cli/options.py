@@ -85,7 +85,7 @@ PinMhz = Annotated[
 ]
 PowerModeName = Annotated[
     str | None,
-    typer.Option("--power-mode", metavar="NAME|NUMBER", help="For the run, a Jetson's power mode: MAXN, 15W, 2."),
+    typer.Option("--power-mode", metavar="MODE", help="For the run, a Jetson's power mode: MAXN, 15W, 2."),
 ]
 Json = Annotated[
     bool,
@@ -106,13 +106,18 @@ Recipes = Annotated[
     typer.Option(
         "--recipe",
         "-r",
+        metavar="RECIPE",
         help="fp32, int8, prune80-pqat, …, or a .toml of your own; see docs/compression.md. Repeat for several.",
         autocompletion=complete_recipe,
     ),
 ]
 Calibration = Annotated[
     Path | None,
-    typer.Option("--calibration", help="Representative data for int8 and its like: .npz, .npy or a folder of images."),
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="Representative data for int8 and its like: .npz, .npy or a folder of images.",
+    ),
 ]
 CalibrationSamples = Annotated[
     int | None,
@@ -131,19 +136,29 @@ CalibrationChoice = Annotated[
 ]
 Train = Annotated[
     Path | None,
-    typer.Option("--train", help="Data for recipes that fine-tune: .npz with x and y, or a .py with dataset()."),
+    typer.Option(
+        "--train", metavar="FILE", help="Data for recipes that fine-tune: .npz with x and y, or a .py with dataset()."
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of everything random: fine-tuning, a random choice of samples.")]
-InputOutput = Annotated[str, typer.Option("--io", help="Inputs and outputs of an int8 model: int8 or float.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", help="Of everything random: fine-tuning, a random choice of samples.")
+]
+InputOutput = Annotated[
+    str, typer.Option("--io", metavar="TYPE", help="Inputs and outputs of an int8 model: int8 or float.")
+]
 Preprocessing = Annotated[
     str | None,
-    typer.Option("--preprocess", help="How a folder of images becomes inputs, such as 0-1 or imagenet-caffe."),
+    typer.Option(
+        "--preprocess", metavar="HOW", help="How a folder of images becomes inputs, such as 0-1 or imagenet-caffe."
+    ),
 ]
 Trust = Annotated[bool, typer.Option("--trust-model", help="Load models with Lambda layers, which run code of theirs.")]
-Home = Annotated[str | None, typer.Option("--home", help="Folder on the board, instead of ~/.edgeprof.")]
+Home = Annotated[
+    str | None, typer.Option("--home", metavar="FOLDER", help="Folder on the board, instead of ~/.edgeprof.")
+]
 Runtime = Annotated[
     str | None,
-    typer.Option("--runtime", help="litert or tflite-runtime, instead of whichever fits the board."),
+    typer.Option("--runtime", metavar="NAME", help="litert or tflite-runtime, instead of whichever fits the board."),
 ]
 RuntimeLib = Annotated[
     str | None,
@@ -157,6 +172,7 @@ Wheels = Annotated[
     list[Path] | None,
     typer.Option(
         "--wheel",
+        metavar="FILE",
         help="A wheel, not to be downloaded; for a phone LiteRT's AAR. Repeat for several.",
     ),
 ]

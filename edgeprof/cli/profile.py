@@ -42,7 +42,9 @@ from edgeprof.cli.options import (
 
 Devices = Annotated[
     list[str],
-    typer.Option("--device", "-d", help="Where to measure. Repeat for several.", autocompletion=complete_device),
+    typer.Option(
+        "--device", "-d", metavar="NAME", help="Where to measure. Repeat for several.", autocompletion=complete_device
+    ),
 ]
 Evaluations = Annotated[
     list[str] | None,
@@ -89,15 +91,13 @@ Sustained = Annotated[
 MaxTemp = Annotated[
     float | None,
     typer.Option(
-        "--max-temp", metavar="CELSIUS", min=0, max=150, help="Begin each launch only when the board is no hotter."
+        "--max-temp", metavar="°C", min=0, max=150, help="Begin each launch only when the board is no hotter."
     ),
 ]
 Idle = Annotated[bool, typer.Option("--idle", help="Begin each launch only when others leave the board alone.")]
 Wait = Annotated[
     float,
-    typer.Option(
-        "--wait", metavar="SECONDS", min=0, max=86_400, help="Longest that --max-temp and --idle wait a launch."
-    ),
+    typer.Option("--wait", metavar="SECONDS", help="Longest that --max-temp and --idle wait a launch."),
 ]
 PerOp = Annotated[
     bool,
@@ -117,10 +117,11 @@ Cold = Annotated[
     bool,
     typer.Option("--cold", help="Cold starts too: five processes whose files were taken out of memory first."),
 ]
-Energy = Annotated[
+NoEnergy = Annotated[
     bool,
-    typer.Option("--energy/--no-energy", help="Power and energy, where the board has a sensor: 21 s more a cell."),
+    typer.Option("--no-energy", help="Leave power and energy out: 21 s less a cell, where the board has a sensor."),
 ]
+EnergyAnyway = Annotated[bool, typer.Option("--energy", hidden=True)]  # as it is without it
 BenchmarkModel = Annotated[
     Path | None,
     typer.Option(
@@ -159,7 +160,8 @@ def profile(
     per_op: PerOp = False,
     per_op_by: PerOpBy = None,
     cold: Cold = False,
-    energy: Energy = True,
+    no_energy: NoEnergy = False,
+    _energy: EnergyAnyway = True,
     rail: Rail = None,
     meter: Meter = None,
     pin_clocks: PinClocks = False,
@@ -239,12 +241,12 @@ def profile(
         per_op=per_op or per_op_by is not None,
         per_op_by=per_op_by or "auto",
         cold=cold,
-        energy=energy,
+        energy=not no_energy,
         resume=resume,
         source=source,
     )
     check(request)
-    if source.meter and energy:
+    if source.meter and not no_energy:
         try_meter(source.meter, source.supply_uv)
     compression = CompressRequest(
         Path(),

@@ -28,7 +28,9 @@ RunId = Annotated[str, typer.Argument(metavar="ID", help="A run, or its first di
 @app.command("list")
 def list_(
     store: StoreUrl = None,
-    device: Annotated[str | None, typer.Option("--device", "-d", autocompletion=complete_device)] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", "-d", help="Only runs on this device.", autocompletion=complete_device)
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only runs of this model.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", "-r", help="Only runs of this recipe.")] = None,
     status: Annotated[
@@ -61,7 +63,9 @@ def show(run_id: RunId, store: StoreUrl = None, as_json: Json = False) -> None:
 
 @app.command("export")
 def export(
-    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
     kind: Annotated[
         str,
@@ -128,7 +132,9 @@ def _check_format(kind: str, output: Path | None) -> None:
 
 @app.command("bundle")
 def bundle(
-    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("evidence.zip"),
     store: StoreUrl = None,
 ) -> None:
@@ -177,7 +183,9 @@ def import_(
 
 @app.command("remove")
 def remove(
-    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=complete_run)],
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+    ],
     store: StoreUrl = None,
 ) -> None:
     """Remove runs with their samples."""

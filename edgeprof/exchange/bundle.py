@@ -19,6 +19,7 @@ from edgeprof.errors import EvidenceError, UsageError
 from edgeprof.records import RunResult
 from edgeprof.report.document import document, metric_items, run_item
 from edgeprof.report.html import page
+from edgeprof.resources import write_whole
 from edgeprof.store import read_record, record_text
 
 SCHEMA, KIND = 1, "evidence"
@@ -58,7 +59,7 @@ def write_bundle(runs: Sequence[RunResult], output: Path) -> str:
     """
     data = _zipped(_files(runs))
     try:
-        output.write_bytes(data)
+        write_whole(output, data)
     except OSError as exc:
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
     return hashlib.sha256(data).hexdigest()
@@ -136,7 +137,11 @@ def _unzipped(data: bytes, path: Path) -> dict[str, bytes]:
             if len({entry.filename for entry in entries}) != len(entries):
                 raise EvidenceError(f"`{path}` holds two files of one name", _CHANGED)
             return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as exc:
+    except zipfile.BadZipFile as exc:
+        if "CRC" in str(exc):  # a file of it was read, and is not what was written
+            raise EvidenceError(f"`{path}` is damaged: {exc}", _CHANGED) from exc
+        raise UsageError(f"`{path}` is no bundle: {exc}", "`edgeprof run bundle RUN` writes one") from exc
+    except (NotImplementedError, RuntimeError, EOFError) as exc:
         raise UsageError(f"`{path}` is no bundle: {exc}", "`edgeprof run bundle RUN` writes one") from exc
 
 

@@ -128,6 +128,9 @@ def check(request: ProfileRequest) -> None:
     _in_range("--sustained", plan.sustained_s and plan.sustained_s / 60, 0.02, 1440)
     _in_range("--margin", request.margin_ratio, 0.0001, 1)
     _in_range("--precision", plan.precision_ratio, 0.0001, 1)
+    _in_range("--timeout", plan.timeout_s, 1, 86_400)
+    _in_range("--wait", plan.gate_s, 0, 86_400)
+    _in_range("--reconnect", request.reconnect_s, 0, 86_400)
     cells = len(request.cells())
     if request.verdict_only and request.artifacts and cells != 2:
         hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"

@@ -30,7 +30,7 @@ def print_targets(targets: Sequence[Target], *, as_json: bool) -> None:
     if as_json:
         write(document("targets", [asdict(target) for target in targets]))
         return
-    found = table("target", "board", "SoC", "cores", "architecture")
+    found = table("target", "board", "SoC", "cores", "architecture", whole=("target",))
     for target in targets:
         texts = (target.name, target.title, target.soc or "", _cores(target), target.architecture or "")
         found.add_row(*(plain(text) for text in texts))
@@ -61,7 +61,7 @@ def print_devices(devices: Sequence[Device], *, as_json: bool) -> None:
     if as_json:
         write(document("devices", [asdict(device) for device in devices]))
         return
-    found = table("device", "url", "target", "runtime", "notes")
+    found = table("device", "url", "target", "runtime", "notes", whole=("device",))
     for device in devices:
         texts = (
             device.name,

@@ -16,7 +16,7 @@ def print_costs(name: str, cost: ModelCost, top: int | None, *, as_json: bool) -
         write(document("inspection", [{"model": name, **asdict(cost)}]))
         return
     shown = cost.ops if top is None else sorted(cost.ops, key=lambda op: -(op.macs or 0))[:top]
-    found = table("node", "operator", "output", *_NUMBERS[1:], right=_NUMBERS)
+    found = table("node", "operator", "output", *_NUMBERS[1:], right=_NUMBERS, whole=("node", "operator"))
     for op in shown:
         found.add_row(*(plain(text) for text in _row(op, cost)))
     out = console()

@@ -17,6 +17,7 @@ from edgeprof.report.document import document, row_item, run_item
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
+from edgeprof.resources import write_whole
 from edgeprof.store import RunRow
 
 # Measured by edgeprof, or by a device that it asked.
@@ -31,7 +32,9 @@ def print_rows(rows: Sequence[RunRow], store: str, *, as_json: bool) -> None:
     if not rows:
         console().print(plain(f"no such runs are stored in {store}; edgeprof profile MODEL -d local makes one"))
         return
-    found = table("run", "when", "device", "model", "recipe", "launches", "status", right=("launches",))
+    found = table(
+        "run", "when", "device", "model", "recipe", "launches", "status", right=("launches",), whole=("run", "when")
+    )
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
         status = row.status if row.origin in _OURS else f"foreign ({row.origin})"
@@ -71,7 +74,7 @@ def write_text(text: str, output: Path | None) -> None:
         write(text.removesuffix("\n"))
         return
     try:
-        output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        write_whole(output, (text if text.endswith("\n") else text + "\n").encode())
     except OSError as exc:
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
 
@@ -135,6 +138,7 @@ def _metrics(run: RunResult) -> Table:
         "launches",
         "samples",
         right=("value", "launches", "samples"),
+        whole=("metric", "statistic"),
     )
     for estimate in estimates(run):
         interval = ""

@@ -177,6 +177,15 @@ def test_figures_that_do_not_follow_from_the_samples_are_refused_though_every_ha
         verify(tmp_path / "a.zip")
 
 
+def test_a_bundle_with_a_damaged_byte_is_evidence_that_was_changed(tmp_path):
+    write_bundle([MEASURED], tmp_path / "a.zip")
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(b"<html", b"<htmI", 1))
+
+    with pytest.raises(EvidenceError, match="is damaged: Bad CRC-32 for file"):
+        verify(tmp_path / "a.zip")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"PK\x05\x06" + 18 * b"\0", b"no zip at all" * 99], ids=["empty", "no files", "text"]
 )

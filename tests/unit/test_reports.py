@@ -28,7 +28,7 @@ from edgeprof.records import (
 from edgeprof.report import summary
 from edgeprof.report.document import document, row_item, run_item, schema
 from edgeprof.report.runs import print_run
-from edgeprof.report.text import plain
+from edgeprof.report.text import plain, table
 from edgeprof.scores import Agreement
 from edgeprof.store import RunRow
 from edgeprof.warnings_ import CODES, warning
@@ -291,8 +291,8 @@ def test_a_summary_too_wide_for_the_terminal_stands_upright():
     runs = [replace(RUN, device=device) for device in ("pi5", "orin", "nano", "rock")]
     terminal = Console(width=80, file=StringIO(), highlight=False)
 
-    for table in summary.tables(runs, 80):
-        terminal.print(table)
+    for shown in summary.tables(runs, 80):
+        terminal.print(shown)
 
     lines = terminal.file.getvalue().splitlines()
     assert lines[0].split() == ["device", "pi5", "orin", "nano"]
@@ -334,3 +334,15 @@ def test_a_rest_that_scaling_left_nothing_of_is_no_measured_zero(capsys):
     out = capsys.readouterr().out
     assert "times scaled by 0.159 to fit" in out
     assert "none left" in next(line for line in out.splitlines() if "rest:" in line)
+
+
+def test_a_table_too_wide_for_the_terminal_stands_closer_and_breaks_no_name():
+    made = table("metric", "value", "interval", whole=("metric",))
+    made.add_row("first_inference_ns", "195 µs", "136 µs … 244 µs")
+    screen = Console(width=42, file=StringIO())
+
+    screen.print(made)
+
+    lines = screen.file.getvalue().splitlines()
+    assert lines[0].split() == ["metric", "value", "interval"]
+    assert lines[2].startswith("first_inference_ns  195 µs  136")

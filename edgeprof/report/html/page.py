@@ -28,6 +28,7 @@ from edgeprof.report.quantised import finding_text
 from edgeprof.report.roofline import peaks_text
 from edgeprof.report.summary import sustained
 from edgeprof.report.verdicts import verdict
+from edgeprof.resources import write_whole
 
 # A page of 20 runs and all it holds; what charts and tables leave of it is for the samples.
 _MOST_BYTES = 490_000
@@ -75,7 +76,7 @@ def write_page(runs: Sequence[RunResult], output: Path) -> None:
     """
     text = page(runs)
     try:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text.encode())
     except OSError as exc:
         hint = "name a file in a folder that exists and is yours: `-o report.html`"
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", hint) from exc

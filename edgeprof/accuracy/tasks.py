@@ -123,10 +123,18 @@ def _task(bare: Task, spec: TensorSpec, y: Array, metrics: tuple[str, ...]) -> T
     if kind is None and not metrics:
         raise _does_not_fit(spec, y)
     labels = y if kind is None else _shaped(kind, spec, y)
+    if kind == CLASSES and bare.output is None and (idle := next((m for m in metrics if _counts_all(m, spec)), None)):
+        text = f"`{idle}` is always 100 % where a model tells {max(_elements(spec), 2)} classes apart"
+        raise UsageError(text, "ask for `top1`, or for fewer than all")
     if labels is None:
         message = f"`{metrics[0]}` needs {_WANTED[str(kind)]}, but the labels have shape {y.shape} and dtype {y.dtype}"
         raise UsageError(message, f"output `{spec.name}` has shape {spec.shape[1:]}")
     return Task(bare.index, bare.reference, bare.output, kind, labels, y, metrics or _usual(str(kind), spec, labels))
+
+
+def _counts_all(metric: str, spec: TensorSpec) -> bool:
+    """Return whether `topK` asks for all classes or more."""
+    return bool(_TOP.fullmatch(metric)) and int(metric.removeprefix("top")) >= max(_elements(spec), 2)
 
 
 def _kind_of(metric: str) -> str | None:
@@ -187,8 +195,8 @@ def _shaped(kind: str, spec: TensorSpec, y: Array) -> Array | None:
 
 
 def _does_not_fit(spec: TensorSpec, y: Array) -> ModelError:
-    what = f"labels of shape {y.shape[1:]} and dtype {y.dtype}"
-    text = f"{what} do not fit output `{spec.name}` of shape {spec.shape[1:]}"
+    each = f"of shape {y.shape[1:]}" if y.shape[1:] else f"from {y.min():g} to {y.max():g}"
+    text = f"labels {each}, {y.dtype}, do not fit output `{spec.name}` of shape {spec.shape[1:]}"
     if _elements(spec) == 1 and y[:1].size == 1:
         return ModelError(text, "one output takes classes 0 and 1; if the labels are values: `--metric mae`")
     if y.min() < 0:

@@ -165,7 +165,9 @@ def _inputs(file: Path, model: _Model, other: _Model) -> list[Array]:
     """Return the samples, or random real numbers where there are none: quantised inputs' own range, else 0 to 1."""
     specs = model.file.inputs
     if file.is_file():
-        return [fitted(np.load(file, allow_pickle=False), TensorSpec("x", specs[0].shape, "float32"), "the samples")]
+        return [
+            fitted(np.load(file, allow_pickle=False), TensorSpec("x", specs[0].shape, "float32"), "the set of samples")
+        ]
     chosen = specs if any(spec.scale is not None for spec in specs) else other.file.inputs
     return [from_tensor(spec, array) for spec, array in zip(chosen, random_inputs(chosen), strict=True)]
 

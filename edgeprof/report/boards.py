@@ -61,13 +61,15 @@ def print_devices(devices: Sequence[Device], *, as_json: bool) -> None:
     if as_json:
         write(document("devices", [asdict(device) for device in devices]))
         return
-    found = table("device", "url", "target", "runtime", "notes", whole=("device",))
+    folders = ("folder",) if any(device.home for device in devices) else ()
+    found = table("device", "url", "target", "runtime", *folders, "notes", whole=("device",))
     for device in devices:
         texts = (
             device.name,
             device.url,
             device.target or "",
             device.runtime or "whichever fits",
+            *((device.home or "",) if folders else ()),
             device.notes or "",
         )
         found.add_row(*(plain(text) for text in texts))

@@ -235,7 +235,8 @@ def _print_conditions(runs: Sequence[RunResult]) -> None:
     text = f"{each} each{_why_so_many(runs)}, {samples} runs; {', '.join(runtimes)}; {where}"
     if evaluated:
         what = "accuracy" if evaluated.scores else "agreement"
-        text += f"; {what} on {evaluated.n_samples} samples of `{evaluated.data}`, run on the device"
+        noun = "sample" if evaluated.n_samples == 1 else "samples"
+        text += f"; {what} on {evaluated.n_samples} {noun} of `{evaluated.data}`, run on the device"
     console().print(plain(text))
 
 

@@ -76,6 +76,11 @@ def errors(url: str) -> Iterator[None]:
         hint = "a file's path, `sqlite:///PATH` or `postgresql+psycopg://USER@HOST/DATABASE`"
         raise UsageError(f"not a store's URL: `{named}`", hint) from exc
     except ModuleNotFoundError as exc:
+        if not url.startswith("postgres"):
+            hint = (
+                "results are kept in SQLite (a file's path) or PostgreSQL (`postgresql+psycopg://USER@HOST/DATABASE`)"
+            )
+            raise UsageError(f"no store of edgeprof's: `{named}`", hint) from exc
         text = f"the store {named} needs {exc.name}, which is not installed"
         raise UsageError(text, "`pip install 'edgeprof[postgres]'` brings the driver of PostgreSQL") from exc
     except (sa.exc.SQLAlchemyError, OSError) as exc:

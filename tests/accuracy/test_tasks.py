@@ -57,7 +57,7 @@ def test_a_metric_that_was_asked_for_decides_what_labels_are():
     ("shape", "y", "message", "hint"),
     [
         ((3,), CLASS_NUMBERS + 1, "has a label 3, but the model gives 3 outputs", "count from 0"),
-        ((3,), CLASS_NUMBERS - 1, "do not fit output `out`", "count from 0"),
+        ((3,), CLASS_NUMBERS - 1, "labels from -1 to 1, int64, do not fit output `out`", "count from 0"),
         ((3,), CLASS_NUMBERS + 0.5, "do not fit output `out`", "class numbers"),
         ((1,), np.arange(N), "do not fit output `out`", "--metric mae"),
         ((3,), np.zeros((N, 7)), "labels of shape (7,)", "class numbers"),
@@ -77,6 +77,11 @@ def test_a_metric_that_does_not_go_with_the_labels_is_refused():
         task((3,), CLASS_NUMBERS, "iou")
     with pytest.raises(UsageError, match="top1 and mae are not for the same kind of labels"):
         task((3,), CLASS_NUMBERS, "top1", "mae")
+
+
+def test_a_metric_that_every_model_would_pass_is_refused():
+    with pytest.raises(UsageError, match="`top3` is always 100 % where a model tells 3 classes apart"):
+        task((3,), CLASS_NUMBERS, "top1", "top3")
 
 
 def test_labels_by_a_name_of_no_output_are_refused():

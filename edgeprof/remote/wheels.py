@@ -5,6 +5,7 @@ The board needs no internet and no pip. The host's own `pip download` is used, s
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -159,9 +160,8 @@ def _download(wheel: Wheel, kept: Path) -> Path:
         )
         path = Path(folder) / wheel.file
         if done.returncode != 0 or not path.is_file():
-            words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
             raise TransportError(
-                f"`pip download` of {wheel.file} failed: {words[-1] if words else 'it printed nothing'}",
+                f"`pip download` of {wheel.file} failed: {pip_reason(done.stderr)}",
                 f"fetch that file elsewhere and give it: `edgeprof device setup NAME --wheel {wheel.file}`",
             )
         if _sha256(path) != wheel.sha256:
@@ -170,6 +170,14 @@ def _download(wheel: Wheel, kept: Path) -> Path:
             )
         path.replace(kept)
     return kept
+
+
+def pip_reason(printed: str) -> str:
+    """Return why pip failed, of all that it printed: without a network it ends with "No matching distribution"."""
+    if broken := re.findall(r"connection broken by .*?: ([^:]+?)['\")]+:", printed):
+        return f"the package index cannot be reached: {broken[-1]}"
+    lines = printed.splitlines()
+    return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no word of it")
 
 
 def _pip(wheel: Wheel, folder: str) -> list[str]:

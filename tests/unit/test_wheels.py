@@ -11,7 +11,7 @@ from edgeprof import resources
 from edgeprof.errors import DeviceError, TransportError, UsageError
 from edgeprof.remote import GivenLibrary, parse_library
 from edgeprof.remote.pyz import agent_archive
-from edgeprof.remote.wheels import RuntimePackage, Wheel, find_package, packed
+from edgeprof.remote.wheels import RuntimePackage, Wheel, find_package, packed, pip_reason
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,19 @@ def made_wheel(folder, content: bytes) -> Wheel:
         archive.writestr("ai_edge_litert/interpreter.py", "not for the board")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Wheel("ai-edge-litert", "9.9.0", "any", "x86_64", path.name, digest, path.stat().st_size)
+
+
+def test_a_host_without_a_network_is_told_apart_from_an_index_without_the_wheel():
+    warned = (
+        "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by "
+        "'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a "
+        "new connection: [Errno -3] Temporary failure in name resolution')': /simple/ai-edge-litert/\n"
+    )
+    last = "ERROR: No matching distribution found for ai-edge-litert==9.9.0"
+
+    assert pip_reason(warned + last).endswith("cannot be reached: [Errno -3] Temporary failure in name resolution")
+    assert pip_reason(last) == last
+    assert pip_reason("") == "no word of it"
 
 
 def test_every_pin_is_whole():

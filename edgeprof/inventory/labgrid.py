@@ -85,7 +85,7 @@ def borrow_place(device: Device, say: Say, look: Look) -> "Place":
     try:
         shown = client.run("-p", name, "show")
         place.resources = _resources(shown)
-        place.device = replace(device, url=_url(address, name, place.resources))
+        place.device = replace(device, url=way_to(address, name, place.resources))
     except BaseException:
         place.end()
         raise
@@ -236,8 +236,12 @@ def _resources(shown: str) -> tuple[dict[str, Any], ...]:
     return tuple(ast.literal_eval(match[1].strip()) for match in _RESOURCE.finditer(shown))
 
 
-def _url(address: PlaceAddress, name: str, resources: Sequence[dict[str, Any]]) -> str:
-    """Return the URL of what the place is reached by."""
+def way_to(address: PlaceAddress, name: str, resources: Sequence[dict[str, Any]]) -> str:
+    """Return the URL of what the place is reached by.
+
+    Raises:
+        DeviceError: Nothing of it is available that edgeprof can speak to.
+    """
     wanted = (address.via,) if address.via else tuple(_VIAS)
     for via in wanted:
         for resource in resources:
@@ -257,7 +261,8 @@ def _resource_url(address: PlaceAddress, name: str, kind: str, params: dict[str,
         return f"ssh://{f'{user}@' if user else ''}{_host(params['address'])}:{params.get('port') or 22}"
     scheme = "rfc2217" if params.get("protocol", "rfc2217") == "rfc2217" else "socket"
     user = f"{address.user}@" if address.user else ""
-    return f"{scheme}://{user}{_host(params['host'])}:{params['port']}"
+    speed = f"?baud={params['speed']}" if params.get("speed") else ""
+    return f"{scheme}://{user}{_host(params['host'])}:{params['port']}{speed}"
 
 
 def _host(address: str) -> str:

@@ -20,6 +20,9 @@ from edgeprof.report.text import console, plain, table, write
 from edgeprof.targets import Target
 from edgeprof.tiny import Firmware
 
+# Of a board whose target names none, shown as unknown: what decides speed, room and energy there.
+_FACTS = ("soc", "architecture", "cpu", "memory_mib", "supply_uv", "aes_instructions")
+
 if TYPE_CHECKING:
     from edgeprof.remote import Restored
     from edgeprof.remote.selftest import SelfTest
@@ -50,6 +53,9 @@ def print_target(target: Target, *, as_json: bool) -> None:
             found.add_row(plain(name), plain(shown), plain("\n".join(sources.get(name, ())).replace("\n", " ")))
     if target.cpu:
         found.add_row("cpu", plain(_cores(target)), plain(" ".join(sources.get("cpu", ()))))
+    for name in () if target.is_generic else _FACTS:
+        if getattr(target, name) in (None, ()):
+            found.add_row(name, "unknown", "no source found")
     missing = no_runtime(target.architecture) if target.architecture else ""
     if missing:
         found.add_row("runtime", plain(missing), "")

@@ -156,6 +156,15 @@ def test_a_fact_that_nobody_could_open_is_left_out_and_none():
     assert load_target("linux-armv7").core_count is None
 
 
+def test_a_fact_that_nobody_could_open_is_shown_as_unknown(capsys):
+    print_target(load_target("orange-pi-5"), as_json=False)
+
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["supply_uv", "unknown", "no", "source", "found"] in rows
+    assert ["memory_mib", "unknown", "no", "source", "found"] in rows
+    assert not any(row[:2] == ["soc", "unknown"] for row in rows)
+
+
 @pytest.mark.parametrize("name", ["visionfive-2", "linux-riscv64"])
 def test_a_board_of_an_architecture_without_a_runtime_is_shown_so(name, capsys):
     print_target(load_target(name), as_json=False)

@@ -46,8 +46,10 @@ def test_a_phone_that_does_not_know_this_computer_says_what_to_do(plug_in):
 def test_a_phone_that_never_answers_is_no_phone(plug_in):
     phone = plug_in("mute")
 
-    with pytest.raises(TransportError, match=f"`{phone.serial}`"):
+    with pytest.raises(TransportError, match=f"`{phone.serial}` is offline") as refused:
         connect(phone.url)
+
+    assert "plug it in again" in refused.value.hint
 
 
 def test_a_phone_that_was_unplugged_and_plugged_in_again_is_found_again(plug_in):

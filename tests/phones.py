@@ -14,21 +14,14 @@ from pathlib import Path
 import psutil
 
 from tests import perfetto_program
+from tests.recorded import synthetic
 
-# As the properties of a phone are printed; the values are made up.
-PROPERTIES = {
-    "ro.product.manufacturer": "Example",
-    "ro.product.model": "Test Phone",
-    "ro.soc.manufacturer": "Example Silicon",
-    "ro.soc.model": "ES1234",
-    "ro.build.version.release": "14",
-    "ro.build.version.sdk": "34",
-    "ro.product.cpu.abi": "x86_64",
-    "ro.serialno": "TEST0001",
-}
-BATTERY = "Current Battery Service state:\n  AC powered: false\n  USB powered: true\n  status: 2\n  level: 87\n  scale: 100\n  temperature: 271\n"
-UNPLUGGED = BATTERY.replace("USB powered: true", "USB powered: false").replace("status: 2", "status: 3")
-THERMAL = "IsStatusOverride: false\nThermal Status: 0\n"
+# All written by hand: see tests/data/synthetic/.
+CHARGING = synthetic("android-battery-charging.txt")
+UNPLUGGED = synthetic("android-battery-unplugged.txt")
+FAKED = synthetic("android-battery-faked.txt")
+COOL = synthetic("android-thermal-none.txt")
+MODERATE = synthetic("android-thermal-moderate.txt")
 # Debian's toybox lacks some programs that Android's has.
 EXTRA = ("awk", "tr", "dd", "expr", "sort", "od")
 
@@ -159,14 +152,20 @@ def applets(folder: Path) -> Path:
     return folder
 
 
+def properties() -> dict[str, str]:
+    """Return a phone's properties by name, of the form that `getprop` prints them in: `[name]: [value]`."""
+    lines = synthetic("android-getprop.txt").splitlines()
+    return {name.strip("[]"): value.strip("[]") for name, _, value in (line.partition(": ") for line in lines)}
+
+
 def userland(folder: Path) -> Path:
     """Make the folder that is a phone's PATH: mksh, toybox, and what answers for Android."""
     applets(folder)
     for name in EXTRA:
         if not (folder / name).exists():
             (folder / name).symlink_to(shutil.which("busybox"))
-    cases = "".join(f"{name}) echo '{value}';;\n" for name, value in PROPERTIES.items())
-    for name, text in (("battery", BATTERY), ("thermalservice", THERMAL), ("logcat", "")):
+    cases = "".join(f"{name}) echo '{value}';;\n" for name, value in properties().items())
+    for name, text in (("battery", CHARGING), ("thermalservice", COOL), ("logcat", "")):
         (folder / f".{name}").write_text(text)
     answers = {
         "getprop": f"case $1 in\n{cases}esac",

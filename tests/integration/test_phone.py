@@ -224,7 +224,7 @@ def test_two_phones_are_measured_at_once_and_each_is_itself(added, cli, model, t
     other = phones.start_phone(phones.userland(tmp_path / "other"))
     try:
         cli("device", "add", "second", other.url, "--home", tmp_path / "data2")
-        other.say("thermalservice", "Thermal Status: 2\n")
+        other.say("thermalservice", phones.MODERATE)
         done = cli("profile", model, "-d", "phone", "-d", "second", "--launches", "1", "--runs", "5", "--json")
     finally:
         other.unplug()

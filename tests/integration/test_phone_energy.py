@@ -75,9 +75,7 @@ def test_a_phone_on_its_battery_alone_gives_an_energy_whose_sign_and_unit_a_step
 
 
 def test_a_faked_unplugging_is_refused_before_anything_is_measured(measure):
-    measure.phone.say(
-        "battery", phones.UNPLUGGED.replace("  AC", "  (UPDATES STOPPED -- use 'reset' to restart)\n  AC", 1)
-    )
+    measure.phone.say("battery", phones.FAKED)
 
     run = measure()
 
@@ -99,7 +97,7 @@ def test_a_rail_that_perfetto_counts_is_measured_though_the_phone_is_on_a_charge
     """The tests' own `perfetto`, whose rails take a constant power, made up."""
     pytest.importorskip("google.protobuf")
     phones.install_perfetto(measure.phone.programs)
-    measure.phone.say("battery", phones.BATTERY)
+    measure.phone.say("battery", phones.CHARGING)
 
     run = measure("VDD_MADE_UP_CPU")
 

@@ -11,7 +11,7 @@ from edgeprof.power import power_estimates
 from edgeprof.power.battery import Gauge, calibrate, charge_energy, feeding_fault, updates_in
 from edgeprof.records import PowerTrace
 from edgeprof.remote.oneshot import parse_pairs
-from tests.recorded import recorded
+from tests.recorded import recorded, synthetic
 
 S = 1_000_000_000
 VOLTS = 3_900_000
@@ -51,10 +51,9 @@ def test_a_phone_on_usb_is_refused():
 
 
 def test_an_unplugging_that_was_only_told_to_the_service_is_refused():
-    """The line as AOSP's BatteryService.java prints it once `dumpsys battery unplug` was given; put into a recorded dump."""
-    dump = recorded("android-battery-oneplus7.txt").replace(
-        "  AC powered", "  (UPDATES STOPPED -- use 'reset' to restart)\n  AC powered", 1
-    )
+    """The line of a synthetic dump, put into a recorded one."""
+    stopped = synthetic("android-battery-faked.txt").splitlines()[1]
+    dump = recorded("android-battery-oneplus7.txt").replace("  AC powered", f"{stopped}\n  AC powered", 1)
 
     assert feeding_fault(says(dump)) == "battery_faked"
 

@@ -4,14 +4,11 @@ import pytest
 
 from edgeprof.errors import ChildError, LinkLost
 from edgeprof.remote.killed import explained, read_kills
-from tests.recorded import recorded
+from tests.recorded import recorded, synthetic
 
 DIED = ChildError("on `phone`: the process died of SIGKILL", None, code="child_crashed", signal="SIGKILL", pid=18624)
 NOW = 1_761_301_450
-# Shapes by the kernel's sources (the module names them); numbers of memory made up.
-KERNEL = "<6>[ 5000.250000] lowmemorykiller: Killing 'edgeprof-native' (18624) (tgid 18624), adj 0,"
-OOM = "[ 5000.250000] Out of memory: Killed process 18624 (edgeprof-native) total-vm:8123400kB, anon-rss:7981200kB"
-GROUP = "[ 5000.250000] Memory cgroup out of memory: Kill process 18624 (edgeprof-native) score 900 or sacrifice child"
+KERNEL, OOM, GROUP = synthetic("kernel-kills.txt").splitlines()
 MEMORY = [("memory_total_kib", "4194304"), ("memory_available_kib", "102400")]
 
 

@@ -18,7 +18,7 @@ from edgeprof.remote.killed import read_kills
 from edgeprof.remote.oneshot import parse_pairs, parse_probe
 from tests import phones
 from tests.contract.agent.client import Agent, Board, Runtime
-from tests.recorded import recorded
+from tests.recorded import recorded, synthetic
 
 SHELLS = (("dash",), ("busybox", "sh"), ("mksh",), ("bash", "--posix"))
 # Android's shell, and the only programs that a phone has: toybox's applets, beside what answers for Android itself.
@@ -179,9 +179,9 @@ def phone_path(tmp_path: Path) -> Callable[..., str]:
     ],
 )
 def test_a_recorded_battery_is_read_as_what_it_is(shell, phone_path, name: str, fault: str | None):
-    dump = recorded(name)
+    dump, stopped = recorded(name), synthetic("android-battery-faked.txt").splitlines()[1]
     done = shell("battery", path_before=phone_path(dumpsys=dump.replace("\n", "\r\n")))
-    faked = shell("battery", path_before=phone_path(dumpsys=f"  (UPDATES STOPPED -- use 'reset' to restart)\n{dump}"))
+    faked = shell("battery", path_before=phone_path(dumpsys=f"{stopped}\n{dump}"))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert feeding_fault(parse_pairs(done.stdout)) == fault
@@ -195,7 +195,9 @@ def test_a_recorded_log_gives_its_kills_and_nothing_else(shell, phone_path):
     )
     done = shell(
         "killed",
-        path_before=phone_path(logcat=stamped, dmesg="[ 12.5] Out of memory: Killed process 77 (x) total-vm:1kB\n"),
+        path_before=phone_path(
+            logcat=stamped, dmesg=synthetic("kernel-kills.txt").splitlines()[1].replace("18624", "77") + "\n"
+        ),
     )
 
     said = parse_pairs(done.stdout)

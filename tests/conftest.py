@@ -26,6 +26,7 @@ _TOGETHER = {
     "tests/boards/test_gate.py": "a board that counts",
     "tests/boards/test_instructions.py": "a board that counts",
     "tests/contract/native/test_faults.py": "an agent under sanitizers",
+    "tests/integration/test_labgrid.py": "a coordinator of labgrid",
 }
 
 

@@ -5,6 +5,7 @@ import fcntl
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -56,6 +57,14 @@ class Labgrid:
             if line.strip().startswith("acquired: "):
                 return line.split(": ")[1].strip().replace("None", "") or None
         return None
+
+    def clear(self, *places: str) -> None:
+        """Take places from whoever has them, and end what is reserved."""
+        for token in re.findall(r"Reservation '(\w+)'", self.client("reservations")):
+            self.client("cancel-reservation", token)
+        for place in places:
+            if self.who(place):
+                self.client("-p", place, "release", "--kick")
 
     def free_again(self, place: str, within_s: float = 90) -> bool:
         end = time.monotonic() + within_s

@@ -22,6 +22,7 @@ from edgeprof.remote.answers import (
     Streamed,
 )
 from edgeprof.remote.wire import PROTOCOL, Progress, Wire
+from edgeprof.transport.patience import answer_s
 from edgeprof.units import seconds_to_ns
 
 _SHORT_S = 30.0
@@ -88,8 +89,8 @@ class LinuxAgent:
     """The agent of `device_agents/linux`, over a wire."""
 
     def __init__(self, wire: Wire, owner: str) -> None:
-        self._wire = wire
-        hello = wire.call("hello", {"protocol": PROTOCOL, "owner": owner, "discard": True}, _SHORT_S)
+        self._wire, self._short_s = wire, answer_s(_SHORT_S)
+        hello = wire.call("hello", {"protocol": PROTOCOL, "owner": owner, "discard": True}, self._short_s)
         if hello.get("protocol") != PROTOCOL:
             raise DeviceError(f"the agent speaks protocol {hello.get('protocol')}, this host {PROTOCOL}")
         self.kept: tuple[str, ...] = tuple(hello.get("kept") or ())
@@ -97,7 +98,7 @@ class LinuxAgent:
 
     def probe(self) -> dict[str, Any]:
         """See `Agent`."""
-        return self._wire.call("probe", {}, _SHORT_S)
+        return self._wire.call("probe", {}, self._short_s)
 
     def open(self, request: OpenRequest) -> OpenedChild:
         """See `Agent`."""
@@ -172,7 +173,7 @@ class LinuxAgent:
 
     def snapshot(self, child: int) -> Snapshot:
         """See `Agent`."""
-        got = self._wire.call("snapshot", {"child": child}, _SHORT_S)
+        got = self._wire.call("snapshot", {"child": child}, self._short_s)
         return Snapshot(
             got["rss_bytes"],
             got["peak_rss_bytes"],
@@ -184,11 +185,11 @@ class LinuxAgent:
 
     def close(self, child: int, *, acknowledged: bool) -> None:
         """See `Agent`."""
-        self._wire.call("close", {"child": child, "acknowledged": acknowledged}, _SHORT_S)
+        self._wire.call("close", {"child": child, "acknowledged": acknowledged}, self._short_s)
 
     def clock(self) -> int:
         """See `Agent`."""
-        return int(self._wire.call("clock", {}, _SHORT_S)["monotonic_ns"])
+        return int(self._wire.call("clock", {}, self._short_s)["monotonic_ns"])
 
     def thermal_status(self) -> int | None:
         """See `Agent`."""
@@ -196,11 +197,11 @@ class LinuxAgent:
 
     def sampler_start(self, hz: float, rail: int | None = None) -> int:
         """See `Agent`."""
-        return int(self._wire.call("sampler_start", {"hz": hz, "cpus": None, "rail": rail}, _SHORT_S)["sampler"])
+        return int(self._wire.call("sampler_start", {"hz": hz, "cpus": None, "rail": rail}, self._short_s)["sampler"])
 
     def sampler_stop(self, sampler: int) -> Sampled:
         """See `Agent`."""
-        got = self._wire.call("sampler_stop", {"sampler": sampler}, _SHORT_S)
+        got = self._wire.call("sampler_stop", {"sampler": sampler}, self._short_s)
         return Sampled(got["count"], got["file"], got["sha256"])
 
     def shut(self) -> None:

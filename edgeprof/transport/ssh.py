@@ -12,7 +12,17 @@ from edgeprof.errors import TransportError
 from edgeprof.transport import Channel
 from edgeprof.transport.hostkeys import Endpoint, check_offer, fingerprint, is_known, trust
 from edgeprof.transport.sshconfig import login_for
-from edgeprof.transport.sshlink import WINDOW_BYTES, Deadlines, handshaken, lost, lost_link, shut, through, why_gone
+from edgeprof.transport.sshlink import (
+    WINDOW_BYTES,
+    Deadlines,
+    handshaken,
+    lost,
+    lost_link,
+    shut,
+    through,
+    usual_deadlines,
+    why_gone,
+)
 from edgeprof.transport.sshlogin import closed_on_error, hops_to, logged_in, shut_all
 
 _KEPT_BYTES = 64 << 10
@@ -40,7 +50,7 @@ class SshTransport:
             TransportError: It cannot be reached, or does not let us in.
         """
         self.url = url
-        self._deadlines = deadlines or Deadlines()
+        self._deadlines = deadlines or usual_deadlines()
         login = login_for(url, identity)
         self._hops = hops_to(login, self._deadlines)
         with closed_on_error(self._hops):
@@ -200,7 +210,7 @@ def offered(url: str, deadlines: Deadlines | None = None) -> OfferedKey:
         UsageError: The URL or `~/.ssh/config` cannot be read.
         TransportError: It cannot be reached.
     """
-    limits = deadlines or Deadlines()
+    limits = deadlines or usual_deadlines()
     login = login_for(url)
     hops = hops_to(login, limits)
     try:

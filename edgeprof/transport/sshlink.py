@@ -14,6 +14,7 @@ import paramiko
 
 from edgeprof.errors import LinkLost, TransportError
 from edgeprof.transport.hostkeys import Endpoint, known
+from edgeprof.transport.patience import answer_s
 
 # paramiko's threads print tracebacks through this logger where nobody listens.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -51,6 +52,15 @@ class Deadlines:
     dead_link_s: float = 7.0
     silent_s: float = 45.0
     stall_s: float = 60.0
+
+
+def usual_deadlines() -> Deadlines:
+    """Return the deadlines that nobody has set, or whose answers the environment has.
+
+    Raises:
+        UsageError: The environment says something else than a number of seconds.
+    """
+    return Deadlines(connect_s=answer_s(Deadlines().connect_s))
 
 
 class Watched:

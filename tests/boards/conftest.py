@@ -85,7 +85,8 @@ def standing(lab_here, tmp_path_factory):
 
 
 def introduce(cli: Cli, board: lab.VirtualBoard, name: str) -> lab.VirtualBoard:
-    """Add a board as a device of the command line's."""
+    """Add a board as a device of the command line's, which may be slow to answer: its processor is emulated."""
+    cli.env["EDGEPROF_ANSWER_S"] = "120"
     device = board.device(name)
     keys = ("-i", board.identity, "--host-key", board.host_key) if board.ssh_port else ()
     added = cli("device", "add", name, device.url, *keys)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import closing
 
 import pytest
 
@@ -13,31 +14,46 @@ from tests.sshd import current_user, free_port
 
 MODEL = resources.folder("device_agents") / "selftest.tflite"
 SHORT = ("--launches", "2", "--runs", "100")
+FROZEN = ("--launches", "3", "--runs", "200", "--reconnect", "4")
 
 
-@pytest.fixture
-def relay(board):
-    relay = Relay(board.sshd.port)
-    yield relay
-    relay.close()
+@pytest.fixture(scope="module")
+def bench(cache_dir, tmp_path_factory):
+    """A coordinator with a place `bench-1` tagged `board=sshd`, and `spare`, which exports nothing we can speak.
 
-
-@pytest.fixture
-def labgrid(cli, cache_dir, board, relay, tmp_path):
-    """A place `bench-1` tagged `board=sshd`, which is `board` behind the relay; `spare` exports nothing we can speak."""
+    Behind `bench-1` is a relay to a board that each test tells; its power switch thaws the relay, or cuts it.
+    """
+    relay = Relay(0)
 
     def switched(on: bool) -> None:
         relay.thaw() if on else relay.cut()
 
     programs = labgrids.installed(cache_dir)
-    with labgrids.power_switch(switched) as power:
+    with closing(relay), labgrids.power_switch(switched) as power:
         service = {"address": "127.0.0.1", "port": relay.port, "username": current_user()}
         exported = {"one": {"NetworkService": service, "NetworkPowerPort": power}, "two": {"NetworkPowerPort": power}}
-        with labgrids.running(programs, tmp_path / "labgrid", exported) as running:
+        with labgrids.running(programs, tmp_path_factory.mktemp("bench") / "labgrid", exported) as running:
             running.place("bench-1", "one", board="sshd")
             running.place("spare", "two")
-            cli.env.update(running.env, EDGEPROF_LABGRID_CLIENT=str(programs / "labgrid-client"))
-            yield running
+            yield relay, running
+
+
+@pytest.fixture
+def relay(bench, board):
+    relay, _ = bench
+    relay.target = board.sshd.port
+    return relay
+
+
+@pytest.fixture
+def labgrid(bench, relay, cli):
+    """The coordinator, whose places are behind the test's own board, and free before and after."""
+    _, running = bench
+    cli.env.update(running.env, EDGEPROF_LABGRID_CLIENT=str(running.programs / "labgrid-client"))
+    yield running
+    relay.cut()
+    relay.thaw()
+    running.clear("bench-1", "spare")
 
 
 @pytest.fixture
@@ -126,7 +142,7 @@ def test_a_host_that_is_killed_gives_its_place_back(labgrid, add, cli):
 
 def test_a_board_that_hangs_is_switched_off_and_on_and_the_run_goes_on(labgrid, add, cli, relay):
     assert add("labgrid://bench-1").code == 0
-    running = cli.start("profile", MODEL, "-d", "lab", "--launches", "6", "--runs", "200", "--reconnect", "4")
+    running = cli.start("profile", MODEL, "-d", "lab", *FROZEN, EDGEPROF_ANSWER_S="10")
     heard = []
     for line in running.stderr:
         heard.append(line)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.transport.relay import Relay
 
-LONG = ("--launches", "6", "--runs", "200")
+LONG = ("--launches", "3", "--runs", "200")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_run_whose_link_was_cut_and_came_back_is_completed_and_says_so(cli, re
     assert "is away; trying again" in err
     assert "[link_lost]" in out
     row = cli("run", "list", "--json").json()["items"][0]
-    assert (row["status"], row["n_launches"]) == ("complete", 6)
+    assert (row["status"], row["n_launches"]) == ("complete", 3)
 
 
 def test_a_run_whose_board_stays_away_keeps_its_finished_launches(cli, relayed, board, model):

@@ -32,19 +32,20 @@ _EXAMPLE = (
 _NO_LABELS = (
     "int8-qat", "prune50-int8", "prune80-pqat", "c16-int8", "channels30-int8", "lowrank-int8", "distill-int8",
     "prune50-long-int8", "channels30-long-int8", "distill-long-int8",
+    "channels50-float",
 )  # fmt: skip
-_AT_ONCE = ("prune50-int8", "c16-int8", "channels30-int8")
+_FEW = ("prune50-int8", "c16-int8", "channels30-int8", "channels50-float")
 
 VARIABLE = "EDGEPROF_TEST_DATA"
 _CIFAR = "CIFAR-10, the first 500 test images; calibrated and tuned on 1,000 training images without their labels"
 _UNLABELLED = {
     "vww_96": (
         "wake", "MLPerf Tiny visual wake words (MobileNet)",
-        "agreement only: no labelled data at hand; 500 CIFAR-10 test images enlarged to 96×96, calibrated on 200 training images",
+        "agreement only: no labelled data at hand; 500 CIFAR-10 test images enlarged to 96×96, calibrated and tuned on 200 training images",
     ),
     "kws_ref_model": (
         "words", "MLPerf Tiny keyword spotting (DS-CNN)",
-        "agreement only: 400 inputs, calibrated on 100 others of the same file; its labels are not used",
+        "agreement only: 400 inputs, calibrated and tuned on 100 others of the same file; its labels are not used",
     ),
 }  # fmt: skip
 
@@ -191,7 +192,8 @@ def _mlperf_tiny(name: str, place: Place) -> Subject:
         return Subject(name, "MLPerf Tiny ResNet-8", _CIFAR, model, images, test, images, recipes, ("noise", "blur"))
     kind, title, text = _UNLABELLED[name]
     calibration, inputs = data / f"{kind}-calibration.npz", data / f"{kind}-inputs.npz"
-    return Subject(name, title, text, model, calibration, inputs, None, (*CONVERSIONS, *_AT_ONCE), labelled=False)
+    recipes = (*CONVERSIONS, *_FEW)
+    return Subject(name, title, text, model, calibration, inputs, calibration, recipes, labelled=False)
 
 
 def _test_data() -> Path:

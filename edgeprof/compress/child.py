@@ -16,10 +16,13 @@ from edgeprof.resources import cache_dir
 WORKER, GOLDEN, LAYERS = "edgeprof.compress.worker", "edgeprof.compress.golden", "edgeprof.compress.layers"
 _EXTRA = ("tensorflow", "keras", "tf_keras", "ai_edge_litert")
 _ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"}
+_ROOM = "close programs, lift a limit on memory (`ulimit -v`), or give fewer calibration samples"
 _CRASHED = {
     "SIGSEGV": "int8 of LSTM and GRU layers that loop is a known cause: give them `unroll=True`, or leave int8 out",
-    "SIGKILL": "the system ends what takes too much memory: close programs, or give fewer calibration samples",
+    "SIGKILL": f"the system ends what takes too much memory: {_ROOM}",
 }
+# What a process without memory says last: of C++, of Python, of TensorFlow, which has none for a thread.
+_NO_MEMORY = ("std::bad_alloc", "MemoryError", "ResourceExhausted", "Cannot allocate memory", "pthread_create() failed")
 
 
 def require_extra() -> None:
@@ -114,6 +117,9 @@ class Child:
 
     def _crashed(self, code: int) -> ModelError:
         doing = self._last.text
+        said = self._log.read_text(errors="replace")
+        if any(word in said for word in _NO_MEMORY):
+            return ModelError(f"there was not enough memory for {doing}", f"{_ROOM}; all it said: {self._log}")
         if code < 0:
             name = signal.Signals(-code).name
             hint = _CRASHED.get(name, f"its words: {self._log}")

@@ -12,6 +12,7 @@ import pytest
 from edgeprof.analysis import read_model
 from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, references
 from edgeprof.compress.doubts import parity
+from edgeprof.compress.jobs import Job
 from edgeprof.errors import ModelError, UsageError
 from tests.compress.conftest import RECIPES, silent
 
@@ -341,3 +342,12 @@ def test_an_interrupt_ends_the_child_and_leaves_no_half_artifact(example, tmp_pa
     assert not (tmp_path / "out").exists()
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(job) not in listing
+
+
+def test_a_child_without_memory_is_said_to_be_so(tmp_path):
+    job = Job("convert", str(tmp_path / "model.keras"), str(tmp_path))
+
+    with pytest.raises(ModelError, match="there was not enough memory for starting") as short:
+        child.run_child("tests.compress.hungry", job, lambda _: None)
+
+    assert "ulimit -v" in short.value.hint

@@ -188,11 +188,11 @@ def _mlperf_tiny(name: str, place: Place) -> Subject:
     model = source / "models" / "mlperf_tiny" / f"{name}.h5"
     if name == "pretrainedResnet":
         images, test = data / "cifar-calibration.npz", data / "cifar-test.npz"
-        recipes = (*CONVERSIONS, *_NO_LABELS)
+        recipes = named((*CONVERSIONS, *_NO_LABELS))
         return Subject(name, "MLPerf Tiny ResNet-8", _CIFAR, model, images, test, images, recipes, ("noise", "blur"))
     kind, title, text = _UNLABELLED[name]
     calibration, inputs = data / f"{kind}-calibration.npz", data / f"{kind}-inputs.npz"
-    recipes = (*CONVERSIONS, *_FEW)
+    recipes = named((*CONVERSIONS, *_FEW))
     return Subject(name, title, text, model, calibration, inputs, calibration, recipes, labelled=False)
 
 

@@ -130,7 +130,7 @@ def fine_tune(
     before = _loss(model, training.validation, step.batch_size)
     if step.epochs == 0:
         return Tuned(0, 0, before, before)
-    best = _best(step, teller, choose_from, before)
+    best = _best(step, teller, choose_from, before, told=_names(training.metrics))
     model.fit(
         *_pair(training.train),
         validation_data=_pair(training.validation),
@@ -187,7 +187,12 @@ def _taught(training: TrainingData, step: Taught) -> TrainingData:
     return replace(training, train=splits[0], validation=splits[1], loss=made, metrics=())
 
 
-def _best(step: Trained, teller: Teller, choose_from: int, before: float) -> Any:  # noqa: ANN401
+def _names(metrics: Sequence[Any]) -> tuple[str, ...]:
+    """Return what Keras calls metrics in its logs: names, functions or objects."""
+    return tuple(one if isinstance(one, str) else getattr(one, "name", None) or one.__name__ for one in metrics)
+
+
+def _best(step: Trained, teller: Teller, choose_from: int, before: float, *, told: Sequence[str]) -> Any:  # noqa: ANN401
     import tf_keras
 
     class Best(tf_keras.callbacks.Callback):  # type: ignore[misc] # tf_keras has no types
@@ -204,7 +209,8 @@ def _best(step: Trained, teller: Teller, choose_from: int, before: float) -> Any
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             self.epochs = epoch + 1
-            text = f"{step.kind}: epoch {epoch + 1} of {step.epochs}, validation loss {logs['val_loss']:.4g}"
+            measured = "".join(f", {name} {logs[f'val_{name}']:.4g}" for name in told if f"val_{name}" in logs)
+            text = f"{step.kind}: epoch {epoch + 1} of {step.epochs}, validation loss {logs['val_loss']:.4g}{measured}"
             teller.progress(text, (epoch + 1) / step.epochs)
             if epoch + 1 < choose_from:
                 return

@@ -15,7 +15,8 @@ from edgeprof.report.text import console, plain, table, write
 
 _UNBOUNDED = 1000
 _NAME_WIDTH, _CELL_WIDTH = 11, 22
-_NUMBERS = ("size", "of float", "gzip", "zstd", "parameters", "not zero", "MACs", "activations")
+# An arrow says which way is better; zeros are no cost or gain by themselves.
+_NUMBERS = ("size ↓", "of float ↓", "gzip ↓", "zstd ↓", "parameters ↓", "not zero", "MACs ↓", "activations ↓")
 
 
 def print_artifacts(artifacts: Sequence[Artifact], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from edgeprof import units
 from edgeprof.records import RunResult
 from edgeprof.report.words import reason_words
 from edgeprof.stats.ops import OpShare
-from edgeprof.stats.roofline import MEMORY, OpLimit, Roof, op_limit, roof
+from edgeprof.stats.roofline import OpLimit, Roof, op_limit, roof
 
 # A range narrower than this reads like the figure itself.
 _VISIBLE_RATIO = 0.02
@@ -47,10 +47,10 @@ def peaks_text(run: RunResult) -> str:
     parts = [f"{kind} {macs_rate(value)}" for kind, value in above.macs_per_s.items()]
     if above.bytes_per_s is not None and above.working_set_bytes is not None:
         moved = f"{bytes_rate(above.bytes_per_s)}, {units.size(above.working_set_bytes)} at a time"
-        parts.append(f"memory {moved}{_inside(above.working_set_in)}")
+        parts.append(f"memory {moved}{_inside(above, above.working_set_bytes)}")
     if above.beyond_bytes_per_s is not None and above.beyond_bytes is not None:
         moved = f"{bytes_rate(above.beyond_bytes_per_s)}, {units.size(above.beyond_bytes)} at a time"
-        parts.append(f"{moved}{_inside(above.beyond_in)}")
+        parts.append(f"{moved}{_inside(above, above.beyond_bytes)}")
     parts.append(_caches_text(above))
     parts += [f"{kind} not measured ({why})" for kind, why in run.peaks.not_measured]
     when = f"{datetime.fromtimestamp(run.peaks.measured_unix_s, UTC):%Y-%m-%d %H:%M} UTC"
@@ -58,10 +58,12 @@ def peaks_text(run: RunResult) -> str:
     return f"peaks of this board with {threads}, measured on it {when}: {'; '.join(parts)}"
 
 
-def _inside(place: str | None) -> str:
-    if place is None:
+def _inside(above: Roof, size_bytes: int) -> str:
+    """Return the nearest cache that holds a block, or that none does; nothing where no cache is known."""
+    if not above.caches:
         return ""
-    return " (beyond the caches)" if place == MEMORY else f" (in {place})"
+    name = next((cache.name for cache in above.caches if cache.size_bytes >= size_bytes), None)
+    return f" (in {name})" if name else " (beyond the caches)"
 
 
 def _caches_text(above: Roof) -> str:

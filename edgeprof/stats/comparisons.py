@@ -78,7 +78,11 @@ class Compared:
         return float(min(1.0, 2 * stdtr(self.freedom, -distance / self.error) * self.looks))
 
     def detectable(self, confidence: float) -> float | None:
-        """Return the smallest change beyond the margin that so many launches find with a chance of 80 %."""
+        """Return the smallest change beyond the margin that so many launches find with a chance of 80 %.
+
+        The interval's half and the quantile of that chance are added, both of t: a t test's power, as it is
+        usually approximated.
+        """
         half = self.half(confidence)
         if half is None or self.error is None:
             return None

@@ -124,7 +124,7 @@ def test_where_the_caches_are_not_known_nothing_is_said_of_them_but_that():
     assert (ROOF.caches, ROOF.working_set_in, op_limit(CONV, 20_000, ROOF).place) == ((), None, None)
     assert "512 KiB at a time; " in peaks_text(unknown)
     assert "cache sizes not known: what is bound by `memory` may be bound by a cache" in peaks_text(unknown)
-    assert "1.00 MiB at a time (in L2)" in peaks_text(known)
+    assert "1.00 MiB at a time (in L3)" in peaks_text(known)
     assert "64.0 MiB at a time (beyond the caches)" in peaks_text(known)
     assert "L1d (64.0 KiB), L2 (512 KiB) 18.6 GiB/s, L3 (2.00 MiB) 9.31 GiB/s" in peaks_text(known)
 

@@ -1,5 +1,8 @@
 """The steps as recipes run them: with training data, and without."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +103,15 @@ def test_training_whose_best_epoch_was_an_earlier_one_had_enough(trained, teller
     channel_pruning.apply(trained, step, training(trained), teller)
 
     assert "few_steps" not in dict(teller.notes)
+
+
+def test_the_users_metrics_are_said_with_each_epoch(trained):
+    heard = []
+    data = replace(training(trained), metrics=("accuracy",))
+
+    channel_pruning.apply(trained, Channels(share=0.3, epochs=1), data, Teller(lambda text, _: heard.append(text)))
+
+    assert re.search(r"epoch 1 of 1, validation loss [\d.]+, accuracy (0\.\d+|1)$", heard[-1])
 
 
 def test_without_data_channels_go_at_once_and_it_says_so(trained, teller):

@@ -4,6 +4,8 @@ import hashlib
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,19 +69,58 @@ def test_the_main_job_works_on_a_phone(added, cli, model):
 
 def test_a_phone_that_is_unplugged_while_it_measures_loses_no_finished_launch(added, cli, model):
     assert cli("device", "setup", "phone").code == 0
-    process = cli.start("profile", model, "-d", "phone", "--launches", "8", "--reconnect", "1")
+    devices = ("-d", "local", "-d", "phone")
+    asked = ("profile", model, *devices, "--launches", "12", "--runs", "10", "--no-energy", "--reconnect", "1")
+    process = cli.start(*asked)
     for line in process.stderr:
-        if "provisional" in line:
+        if line.startswith("phone: ") and "provisional" in line:
             break
     added.unplug()
 
-    _, err = process.communicate(timeout=120)
-    runs = cli("run", "list", "--json").json()["items"]
+    _, err = process.communicate(timeout=240)
+    before = {run["device"]: run for run in cli("run", "list", "--json").json()["items"]}
+    nobody = _until(lambda: not _on(added))
+    again = phones.start_phone(added.programs, port=added.port)
+    try:
+        resumed = cli(*asked, "--resume", "--json")
+    finally:
+        again.unplug()
+    after = {run["run_id"]: run["n_launches"] for run in cli("run", "list", "--json").json()["items"]}
 
     assert process.returncode == 1
     assert "Traceback" not in err
     assert added.serial in err
-    assert len(runs) == 1
+    assert {device: run["status"] for device, run in before.items()} == {"local": "complete", "phone": "interrupted"}
+    assert 1 <= before["phone"]["n_launches"] < 12
+    assert after[before["phone"]["run_id"]] == before["phone"]["n_launches"]
+    assert nobody, _on(added)
+    assert resumed.code == 0, resumed.err
+    document = resumed.json()
+    assert document["taken"] == [before["local"]["run_id"]]
+    assert [after[item["run_id"]] for item in document["items"]] == [12, 12]
+    assert [(item["device"], item["status"]) for item in document["items"]] == [
+        ("local", "complete"),
+        ("phone", "complete"),
+    ]
+    assert len({item["session"] for item in document["items"]}) == 1
+    assert "local: connecting" not in resumed.err
+
+
+def _on(phone: phones.Phone) -> list[list[str]]:
+    """Return what runs on a phone: its programs alone have nothing but its own folder as PATH."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("PATH") == str(phone.programs) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.cmdline())
+    return found
+
+
+def _until(holds: Callable[[], bool], seconds: float = 120) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.2)
+    return holds()
 
 
 def test_a_phone_that_is_not_there_is_said_so(cli, phone):

@@ -10,14 +10,17 @@ A recipe is a sequence of steps, then a conversion. Where to look:
   `evaluate_loss`. `teller`: progress and warnings. `wrapping`: which layers have kernels.
 """
 
+from edgeprof.analysis.weights import static_cost
 from edgeprof.compress.artifacts import load_artifact
 from edgeprof.compress.calibration import calibration_samples, check_ranges
 from edgeprof.compress.compression import compress, compress_each, references
+from edgeprof.compress.error_report import report_errors
 from edgeprof.compress.host import host_outputs
 from edgeprof.compress.inspection import is_tflite
 from edgeprof.compress.layers import MOST_SAMPLES, LayerError, layer_errors
 from edgeprof.compress.recipes import recipe_names
 from edgeprof.compress.request import CompressRequest
+from edgeprof.compress.sensitivity import scan
 from edgeprof.compress.training_files import training_samples
 
 __all__ = [
@@ -34,5 +37,8 @@ __all__ = [
     "load_artifact",
     "recipe_names",
     "references",
+    "report_errors",
+    "scan",
+    "static_cost",
     "training_samples",
 ]

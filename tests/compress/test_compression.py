@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -351,3 +352,20 @@ def test_a_child_without_memory_is_said_to_be_so(tmp_path):
         child.run_child("tests.compress.hungry", job, lambda _: None)
 
     assert "ulimit -v" in short.value.hint
+
+
+def test_the_documentation_s_program_makes_what_it_says(artifacts, example, tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "compression.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page.split("## From Python")[1], re.DOTALL)
+    for name in ("fashion_cnn.keras", "calibration.npz"):
+        (tmp_path / name).symlink_to(example / name)
+    monkeypatch.chdir(tmp_path)
+
+    exec(program, {})  # noqa: S102 - our own page
+
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in said[-2:]] == [
+        ["fp32", "build/fashion_cnn-fp32.tflite"],
+        ["int8", "build/fashion_cnn-int8.tflite"],
+    ]
+    assert (tmp_path / "build" / "fashion_cnn-int8.tflite").read_bytes() == artifacts["int8"].path.read_bytes()

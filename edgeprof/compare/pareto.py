@@ -11,6 +11,8 @@ from edgeprof.scores import LOWER, Score
 from edgeprof.stats import CONFIDENCE, compare
 from edgeprof.stats.paired import loss_against
 
+# A cost within this share of another is the same: the default margin of a verdict. Of accuracies none is.
+_SAME = 1.02
 _ENERGY = "energy_per_inference_uj"
 # Figures that count, besides the headline of accuracy; a metric that a run has not is no figure of it.
 _FIGURES = (
@@ -29,6 +31,7 @@ class Range:
         low: The least it may be; below everything where that is not known.
         high: The most; above everything where that is not known.
         less_is_better: Which way is good.
+        point: Where it most likely is.
         score: What it was on each sample, where two runs on the same samples are told apart by pairs; or `None`.
         launches: The run whose launches it comes from: two that took turns are told apart by pairs; or `None`.
     """
@@ -36,6 +39,7 @@ class Range:
     low: float
     high: float
     less_is_better: bool
+    point: float
     score: Score | None = None
     launches: RunResult | None = None
 
@@ -47,6 +51,14 @@ class Range:
             return _is_faster(self.launches, other.launches)
         return self.high < other.low if self.less_is_better else self.low > other.high
 
+    def may_be_worse(self, other: "Range") -> bool:
+        """Return whether it looks worse, by more than counts as the same, unless it is known to be better."""
+        if self.beats(other):
+            return False
+        if self.score is not None:
+            return self.point < other.point if not self.less_is_better else self.point > other.point
+        return self.point > other.point * _SAME if self.less_is_better else self.point * _SAME < other.point
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -55,7 +67,7 @@ class Ranked:
     Attributes:
         run: The run.
         figures: Names of the figures that it was ranked by.
-        dominated_by: Runs that are better in at least one figure and, as far as their intervals tell, worse in none.
+        dominated_by: Runs that are better in at least one figure, as sure as intervals are, and look worse in none.
     """
 
     run: RunResult
@@ -94,7 +106,7 @@ def figures(run: RunResult) -> dict[tuple[str, str], Range]:
     """
     by_name = {(e.name, e.statistic): e for e in estimates(run)}
     size = run.artifact.size_bytes
-    found = {("size_bytes", ""): Range(size, size, less_is_better=True)}
+    found = {("size_bytes", ""): Range(size, size, less_is_better=True, point=size)}
     evaluation = next(iter(run.evaluations), None)
     score = evaluation.scores[0] if evaluation and evaluation.scores else None
     for key in (*_FIGURES, headline(run)):
@@ -104,6 +116,7 @@ def figures(run: RunResult) -> dict[tuple[str, str], Range]:
             found[key[0], samples] = Range(
                 *_ends(estimate, estimate.point),
                 less_is_better=estimate.better == LOWER,
+                point=estimate.point,
                 score=score if key == headline(run) else None,
                 launches=run if key[0] == run.plan.metric else None,
             )
@@ -121,7 +134,7 @@ def _is_faster(one: RunResult, other: RunResult) -> bool:
 def _dominates(one: dict[tuple[str, str], Range], other: dict[tuple[str, str], Range]) -> bool:
     if not set(other) <= set(one):
         return False
-    worse = any(other[name].beats(one[name]) for name in other)
+    worse = any(other[name].beats(one[name]) or one[name].may_be_worse(other[name]) for name in other)
     return not worse and any(one[name].beats(other[name]) for name in other)
 
 

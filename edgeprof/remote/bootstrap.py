@@ -25,12 +25,14 @@ Bytes = Callable[[int, int], None]
 # $1 home, $2 the runtime's folder, $3 the archive, $4 a Python: unpacked beside its place, then moved into it at once.
 # Python unpacks: it is there, and stripped boards have no gzip. One import leaves byte code, which no launch writes:
 # without it each would compile all of numpy anew. Whether the runtime works is the self-test's matter.
+# `sync`: the runtime's name must not outlive a power cut that what is in it did not.
 _UNPACK = r"""
 unpack='import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])'
 compile='import sys; sys.path.insert(0, sys.argv[1]); import tflite_runtime.interpreter'
 cd "$1/runtimes" && rm -rf "$2.part" && mkdir "$2.part" && "$4" -I -S -W ignore -c "$unpack" "$3" "$2.part" &&
 [ -f "$2.part/runtime.json" ] || exit 1
 [ ! -d "$2.part/tflite_runtime" ] || "$4" -I -c "$compile" "$2.part" 2>/dev/null
+{ sync -f "$2.part" || sync; } 2>/dev/null
 rm -rf "$2" && mv "$2.part" "$2" && rm -f "$3"
 """
 

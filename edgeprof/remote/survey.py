@@ -46,7 +46,8 @@ for name in $2; do
   path=$(command -v "$name" 2>/dev/null) && "$path" -I -S -c "$ask" "$path" 2>/dev/null
 done
 for path in "$home"/agents/* "$home"/runtimes/*/runtime.json "$home"/models/* "$home"/inputs/*; do
-  [ -f "$path" ] && echo "has=${path#"$home"/}"
+  # An empty one was written just before the board lost power: its name was kept and nothing else.
+  [ -s "$path" ] && echo "has=${path#"$home"/}"
 done
 exit 0
 """

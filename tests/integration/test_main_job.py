@@ -65,6 +65,20 @@ def test_setup_done_again_pushes_nothing(cli, board):
     assert again["empty_call_ns"] > 0
 
 
+@pytest.mark.tensorflow
+def test_what_a_power_cut_left_empty_is_pushed_again(cli, board):
+    cli("device", "setup", "board")
+    agents = list((board.home / ".edgeprof" / "agents").iterdir())
+    for agent in agents:
+        agent.write_bytes(b"")
+
+    again = cli("device", "setup", "board", "--json")
+
+    assert again.code == 0, again.err
+    assert again.json()["items"][0]["pushed_bytes"] > 0
+    assert all(agent.stat().st_size > 0 for agent in agents)
+
+
 def test_the_other_runtime_runs_too(cli, board):
     done = cli("device", "setup", "board", "--runtime", "tflite-runtime", "--json")
 

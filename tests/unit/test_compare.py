@@ -245,6 +245,14 @@ def test_the_front_holds_what_no_other_beats():
     assert ranked == {"small": [], "good": [], "bad": ["small", "good"]}
 
 
+def test_what_may_be_slower_pushes_nothing_off_however_small_it_is():
+    small = replace(ARTIFACT, size_bytes=1_000)
+    wide = tuple(replace(launch(level), index=i) for i, level in enumerate((800_000, 1_700_000)))
+    slower, faster = run("small", launches=wide, artifact=small), run("large", 1e6)
+
+    assert [one.dominated_by for one in fronts([slower, faster])] == [(), ()]
+
+
 def test_what_was_not_measured_is_never_taken_for_good():
     unknown = run("unknown", 5e5, accuracy=None)
     known = run("known", 1e6, accuracy=Accuracy(500, 0.5, None))

@@ -39,6 +39,7 @@ from edgeprof.cli.options import (
     complete_device,
     complete_metric,
 )
+from edgeprof.errors import UsageError
 
 Devices = Annotated[
     list[str],
@@ -212,6 +213,9 @@ def profile(
     found = [find_device(name) for name in dict.fromkeys(devices)]
     if all(model.suffix == ".tflite" for model in models) and _from_file(context, "recipes"):
         recipes = None  # a project's recipes are for its Keras models
+    typed = [name for name, value in (("rail", rail), ("meter", meter)) if value and not _from_file(context, name)]
+    if no_energy and typed:
+        raise UsageError(f"`--no-energy` leaves out what `--{typed[0]}` is for", "leave one of the two out")
     source = find_source(rail, meter, found)
     long_s = None if sustained is None else 60 * sustained
     plan = RunPlan(

@@ -133,7 +133,11 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"cannot read the recipe `{path}`: {exc.strerror}", "check the path") from exc
     except ValueError as exc:  # of TOML and of UTF-8
         raise UsageError(f"`{path}` is no TOML: {exc}", "see docs/compression.md for an example") from exc
-    return parse_recipe({"name": path.stem, **table})
+    recipe = parse_recipe({"name": path.stem, **table})
+    if not table.keys() & {"step", "conversion"}:
+        hint = 'write conversion = "int8", and a [[step]] for each change before it; see docs/compression.md'
+        raise UsageError(f"`{path}` asks for nothing: neither a step nor a conversion", hint)
+    return recipe
 
 
 def parse_recipe(table: Mapping[str, Any]) -> Recipe:

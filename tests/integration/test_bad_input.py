@@ -32,6 +32,11 @@ def assert_refused(done, code: int, message: str, hint: str) -> None:
         (("--cpus", "few"), "error: --cpus `few` names no cores", "write `all`, `big`, `little`, `0-3` or `0,2`"),
         (("--device", "locl"), "error: unknown device: `locl`", "did you mean `local`?"),
         (("--recipe", "int9"), "error: unknown recipe: `int9`", "did you mean `int8`?"),
+        (
+            ("--rail", "VDD", "--no-energy"),
+            "error: `--no-energy` leaves out what `--rail` is for",
+            "leave one of the two",
+        ),
         (("--runtime", "litter"), "error: unknown runtime: `litter`", "did you mean `litert`?"),
     ],
 )

@@ -128,6 +128,14 @@ def test_a_file_that_is_no_recipe_says_why(text, message, tmp_path):
         read_recipe(path)
 
 
+@pytest.mark.parametrize("text", ["", 'name = "mine"'])
+def test_a_recipe_file_that_asks_for_nothing_is_no_recipe_for_float(text, tmp_path):
+    (tmp_path / "empty.toml").write_text(text)
+
+    with pytest.raises(UsageError, match="asks for nothing: neither a step nor a conversion"):
+        read_recipe(tmp_path / "empty.toml")
+
+
 def test_a_recipe_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read the recipe `.*none\.toml`"):
         find_recipes([str(tmp_path / "none.toml")])

@@ -35,7 +35,7 @@ Written by `make bench-compress`, which goes on where it stopped; do not edit. E
 
 - **Drop**: top-1 of the float Keras model less that of the `.tflite`, on the same images, in percentage points with its 95 % interval; below 0 the compressed model is better. Recipes that fine-tune see more of the training data than the float model did, so some are.
 - **Corrupted**: top-1 on the same images spoilt at severity 3, and in brackets how many points more were lost there than on the clean ones, with its 95 % interval.
-- **Speed**: int8's latency over the recipe's, from turns on one device at once, with its 99 % interval (not widened for the number of recipes). Above 1 it is faster than int8 alone. Structured pruning is `channels…`, and `distill…`, which begins with the strongest channels.
+- **Speed**: int8's latency over the recipe's, from turns on one device at once, with its 99 % interval (not widened for the number of recipes). Above 1 it is faster than int8 alone. Recipes take turns eight at a time, int8 among each eight: two latencies below may be of different hours, a ratio never is. Structured pruning is `channels…`, and `distill…`, which begins with the strongest channels.
 - **gzip** is the file at level 9: what a transfer takes. **Memory** is what the process grew by: packed weights and arena, the median of three.
 - **Instructions** are counted by a virtual Cortex-A76 and are no time; see [virtual boards](virtual-boards.md). *Not measured* is just that.
 """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from edgeprof.boards import BoardFacts
 from edgeprof.power import METRICS
 from edgeprof.profile import conditions
-from edgeprof.profile.cells import LiveCell, evaluate
+from edgeprof.profile.cells import LiveCell, evaluate, known_content
 from edgeprof.profile.cold import measure_cold
 from edgeprof.profile.energy import measure_power
 from edgeprof.profile.launch import measure_memory
@@ -33,7 +33,7 @@ class Afterwards:
 
     def steps(self) -> tuple[Callable[[LiveCell], None], ...]:
         """Return the steps in their order; each may be done again after a cut of the link."""
-        return (self._sustained, self._power, self._memory, self._cold, self._per_op, self._accuracy)
+        return (self._sustained, self._power, self._memory, self._cold, self._per_op, self._accuracy, self._file)
 
     def _sustained(self, cell: LiveCell) -> None:
         seconds = cell.run.plan.sustained_s
@@ -91,6 +91,14 @@ class Afterwards:
             others = request.others(artifact, evaluation)
             evaluate(self._board, cell, evaluation, others, request.metrics, self._progress(what))
         self._running.save(cell)
+
+    def _file(self, cell: LiveCell) -> None:
+        artifact, facts = cell.run.artifact, cell.run.facts
+        found = known_content(artifact.path, artifact.sha256)
+        if facts is not None and found is not None:
+            nonzero, packed_bytes = found
+            cell.run = replace(cell.run, facts=replace(facts, nonzero_parameters=nonzero, gzip_bytes=packed_bytes))
+            self._running.save(cell)
 
     def _say(self, text: str) -> None:
         self._watch.say(self._name, text)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 from edgeprof.accuracy import (
     EvalSet,
@@ -17,6 +19,7 @@ from edgeprof.accuracy import (
     judge,
 )
 from edgeprof.analysis import model_facts
+from edgeprof.analysis.weights import content_cost
 from edgeprof.errors import ModelError
 from edgeprof.profile.launch import Cell, Observed, run_samples
 from edgeprof.records import Artifact, ModelFacts, OpProfile, RunResult, StartUp
@@ -74,6 +77,14 @@ def known_facts(artifact: Artifact) -> ModelFacts | None:
     """Return what an artifact's file says of itself; `None` where it cannot be read so far."""
     with suppress(ModelError):
         return model_facts(artifact.path)
+    return None
+
+
+@cache
+def known_content(path: Path, sha256: str) -> tuple[int, int] | None:  # noqa: ARG001 - a file may be written anew
+    """Return `analysis.content_cost` of an artifact's file, once for all its cells; `None` where it cannot be read."""
+    with suppress(ModelError, OSError):
+        return content_cost(path)
     return None
 
 

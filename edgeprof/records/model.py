@@ -114,6 +114,8 @@ class ModelFacts:
         quantised: Some tensor holds integers that stand for real numbers.
         float_ops: Names of operators that compute floats, borders left out.
         border_ops: How many operators only turn integers into floats or back.
+        nonzero_parameters: Those that do not stand for zero; `None` where nobody counted.
+        gzip_bytes: What the file takes packed by gzip at its best level, about what a transfer takes; `None` likewise.
     """
 
     operators: int
@@ -125,6 +127,8 @@ class ModelFacts:
     quantised: bool
     float_ops: tuple[str, ...]
     border_ops: int
+    nonzero_parameters: int | None = None
+    gzip_bytes: int | None = None
 
     @property
     def working_set_bytes(self) -> int:

@@ -54,7 +54,7 @@ def run_item(run: RunResult, *, raw: bool = False) -> dict[str, Any]:
         "cell_sha256": run.cell_sha256,
         "origin": run.origin,
         "environment": dict(run.environment),
-        "facts": None if run.facts is None else asdict(run.facts),
+        "facts": None if run.facts is None else {**asdict(run.facts), "flops": 2 * run.facts.macs},
         "metrics": metric_items(run),
         "states": [None if state is None else asdict(state) for state in run.states],
         "windows": [_fields(launch) for launch in run.windows],

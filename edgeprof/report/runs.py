@@ -14,6 +14,7 @@ from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_WALL, ORIGIN, TINY_DEVICE, RawLaunch, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
+from edgeprof.report.modelfile import file_text
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
@@ -92,6 +93,7 @@ def _facts(run: RunResult) -> Table:
             "artifact",
             f"{run.artifact.path.name}, {units.size(run.artifact.size_bytes)}, sha256 {run.artifact.sha256[:12]}",
         ),
+        *((("model's file", text),) if (text := file_text(run)) else ()),
         (
             "runtime",
             f"{runtime.name} {runtime.version}, delegate {runtime.delegate}" if runtime else _no_runtime(run),

@@ -51,6 +51,10 @@ def test_a_keras_model_gives_latency_memory_and_accuracy_on_a_board_over_ssh(cli
         assert metrics["peak_rss_bytes", "median"]["point"] > 1_000_000
         assert metrics["top1_ratio", "share"]["point"] > 0.8
         assert metrics["top1_ratio", "share"]["n_samples"] == len(np.load(example / "test.npz")["y"])
+        facts = run["facts"]
+        assert 0 < facts["nonzero_parameters"] <= facts["parameters"]
+        assert 1_000 < facts["gzip_bytes"] < run["artifact"]["size_bytes"]
+        assert facts["flops"] == 2 * facts["macs"]
     drop = next(m for m in fp32["metrics"] if m["name"] == "drop_points")
     assert abs(drop["point"]) <= 0.2
 

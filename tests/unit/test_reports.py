@@ -16,6 +16,7 @@ from edgeprof.records import (
     Artifact,
     GoldenCheck,
     Memory,
+    ModelFacts,
     OpProfile,
     OpTime,
     RawLaunch,
@@ -27,6 +28,7 @@ from edgeprof.records import (
 )
 from edgeprof.report import summary
 from edgeprof.report.document import document, row_item, run_item, schema
+from edgeprof.report.modelfile import file_text
 from edgeprof.report.runs import print_run
 from edgeprof.report.text import plain, table
 from edgeprof.scores import Agreement
@@ -346,3 +348,18 @@ def test_a_table_too_wide_for_the_terminal_stands_closer_and_breaks_no_name():
     lines = screen.file.getvalue().splitlines()
     assert lines[0].split() == ["metric", "value", "interval"]
     assert lines[2].startswith("first_inference_ns  195 µs  136")
+
+
+def test_a_run_shows_what_its_file_says_of_the_model(capsys):
+    facts = ModelFacts(9, 933_768, (), 13_496, 13_889, 10_780, quantised=True, float_ops=(), border_ops=0)
+    counted = replace(facts, nonzero_parameters=13_380, gzip_bytes=15_508)
+    older, newer = (replace(RUN, facts=found) for found in (facts, counted))
+
+    print_run(newer, as_json=False)
+
+    assert "13.5 k parameters (99.1 % not zero), 934 k MACs (1.87 M FLOPs)" in " ".join(capsys.readouterr().out.split())
+    assert file_text(newer).endswith("at most 10.5 KiB of activations at once, 15.1 KiB by gzip")
+    assert file_text(older).endswith("at most 10.5 KiB of activations at once")
+    assert file_text(replace(RUN, artifact=replace(RUN.artifact, float_bytes=2 * RUN.artifact.size_bytes))) == ""
+    for run in (older, newer):
+        jsonschema.validate(json.loads(document("runs", [run_item(run)])), schema())

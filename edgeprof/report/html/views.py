@@ -10,6 +10,7 @@ from edgeprof import units
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, ORIGIN, Estimate, RunResult, Warning_
 from edgeprof.report.missing import unseen_states
+from edgeprof.report.modelfile import file_text
 from edgeprof.report.names import cell_name
 from edgeprof.report.ops import amount_text, method, not_measured, op_names, shares
 from edgeprof.report.words import metric_words, reason_words
@@ -141,6 +142,7 @@ def facts(run: RunResult) -> list[tuple[str, str]]:
         ("run", f"{run.run_id}, {run.status}"),
         ("measured", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.created_unix_s))),
         ("artifact", f"{artifact.model} {artifact.recipe}, {units.size(artifact.size_bytes)}"),
+        *((("model's file", text),) if (text := file_text(run)) else ()),
         ("sha256", artifact.sha256),
         ("device", f"{run.device}, {run.target or 'no target given'}"),
         ("runtime", f"{runtime.name} {runtime.version}, {runtime.delegate}" if runtime else "not reached"),

@@ -160,7 +160,21 @@ def unseen(facts: BoardFacts, states: Sequence[State | None]) -> tuple[tuple[str
         "freq_khz": any(state.freq_khz_high is not None for state in seen),
         "others_cores": any(state.others_cores is not None for state in seen),
     }
-    return tuple((name, reasons[name] if seen else "sampler_failed") for name in reasons if not there[name])
+    missed = tuple((name, reasons[name] if seen else "sampler_failed") for name in reasons if not there[name])
+    return missed + _untold(facts)
+
+
+def _untold(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
+    """Return what other boards of its family tell and this one does not, each with its reason code."""
+    of_family = (
+        ("raspberrypi,", "throttled", facts.throttled, "no_vcgencmd"),
+        ("nvidia,", "power_mode", facts.power_mode, "no_nvpmodel"),
+    )
+    return tuple(
+        (name, reason)
+        for vendor, name, told, reason in of_family
+        if told is None and any(text.startswith(vendor) for text in facts.compatible)
+    )
 
 
 def _throttling(facts: BoardFacts) -> str | None:

@@ -6,6 +6,8 @@ from edgeprof.report.words import reason_words
 
 # Fields of `State`, with what people call them.
 _STATES = {"temp_mc": "temperature", "freq_khz": "clocks", "others_cores": "others' load"}
+# The same of boards of some families alone.
+_OF_SOME = {"throttled": "throttling", "power_mode": "power mode"}
 # What a table shows in columns, which leave no room for a reason.
 _FIGURES = {
     ("latency_ns", "p90"): "p90",
@@ -22,7 +24,8 @@ def unseen_states(run: RunResult) -> list[tuple[str, str]]:
     """Return what was not seen of the board while it ran, for people, each with a reason code."""
     reasons = dict(run.not_measured)
     seen = {field for state in run.states if state for field in _STATES if _known(state, field)}
-    return [(words, reasons.get(field, _NOBODY_WATCHED)) for field, words in _STATES.items() if field not in seen]
+    found = [(words, reasons.get(field, _NOBODY_WATCHED)) for field, words in _STATES.items() if field not in seen]
+    return found + [(words, reasons[field]) for field, words in _OF_SOME.items() if field in reasons]
 
 
 def missing(run: RunResult) -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from tests.faultlist import times
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does `nohup` with a hang-up, and a shell cannot trap what was ignored when it began.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "fashion_mnist"

@@ -188,8 +188,9 @@ def _taught(training: TrainingData, step: Taught) -> TrainingData:
 
 
 def _names(metrics: Sequence[Any]) -> tuple[str, ...]:
-    """Return what Keras calls metrics in its logs: names, functions or objects."""
-    return tuple(one if isinstance(one, str) else getattr(one, "name", None) or one.__name__ for one in metrics)
+    """Return what Keras calls metrics in its logs: names, functions or objects; not lists of them, one an output."""
+    named = (one if isinstance(one, str) else getattr(one, "name", getattr(one, "__name__", None)) for one in metrics)
+    return tuple(name for name in named if name)
 
 
 def _best(step: Trained, teller: Teller, choose_from: int, before: float, *, told: Sequence[str]) -> Any:  # noqa: ANN401

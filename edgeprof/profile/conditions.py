@@ -167,8 +167,8 @@ def unseen(facts: BoardFacts, states: Sequence[State | None]) -> tuple[tuple[str
 def _untold(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
     """Return what other boards of its family tell and this one does not, each with its reason code."""
     of_family = (
-        ("raspberrypi,", "throttled", facts.throttled, "no_vcgencmd"),
-        ("nvidia,", "power_mode", facts.power_mode, "no_nvpmodel"),
+        ("raspberrypi,", "throttled", facts.throttled, "vcgencmd_gave_none"),
+        ("nvidia,", "power_mode", facts.power_mode, "nvpmodel_gave_none"),
     )
     return tuple(
         (name, reason)

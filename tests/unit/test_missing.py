@@ -78,11 +78,11 @@ CASES = {
     "launches too short to tell": (
         unseen(FACTS, replace(SEEN, others_cores=None)), "others' load", "too short to tell",
     ),
-    "a Raspberry Pi without its tool": (
-        unseen(replace(FACTS, compatible=("raspberrypi,5-model-b", "brcm,bcm2712")), SEEN), "throttling", "no vcgencmd",
+    "a Raspberry Pi whose tool says nothing": (
+        unseen(replace(FACTS, compatible=("raspberrypi,5-model-b", "brcm,bcm2712")), SEEN), "throttling", "vcgencmd gave none",
     ),
-    "a Jetson without its tool": (
-        unseen(replace(FACTS, compatible=("nvidia,p3768-0000+p3767-0005",)), SEEN), "power mode", "no nvpmodel",
+    "a Jetson whose tool says nothing": (
+        unseen(replace(FACTS, compatible=("nvidia,p3768-0000+p3767-0005",)), SEEN), "power mode", "nvpmodel gave none",
     ),
     "an older run": (replace(WHOLE, states=()), "temperature", "not watched"),
 }  # fmt: skip

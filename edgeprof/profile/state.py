@@ -56,6 +56,9 @@ class Window:
 class Watcher:
     """Samples a board from `start` to `stop`; the rounds in between are marked. After a cut it starts anew.
 
+    The samples of before a cut are lost, and its rounds are never matched with later ones: a board that was restarted
+    counts its time from zero again.
+
     Attributes:
         cost_ratio: Share of a core that sampling took, once it was stopped; `None` where it is not known.
     """
@@ -70,6 +73,7 @@ class Watcher:
     def start(self, board: Board) -> None:
         """Begin to sample; a board that cannot goes unwatched."""
         self._sampler = None
+        self._settle([])
         with suppress(DeviceError):
             self._sampler = board.agent.sampler_start(SAMPLE_HZ)
 
@@ -85,9 +89,14 @@ class Watcher:
             done = board.agent.sampler_stop(self._sampler)
             samples = parse_samples(board.pull(done.file, done.sha256))
             self.cost_ratio = cost_ratio(samples)
-            for index, window in self._windows.items():
-                self._states[index] = state_in(samples, window, self._cores)
+            self._settle(samples)
         self._sampler = None
+        self._windows = {}
+
+    def _settle(self, samples: Sequence[Sample]) -> None:
+        """Work out the state of each marked round, which are over then."""
+        for index, window in self._windows.items():
+            self._states[index] = state_in(samples, window, self._cores)
         self._windows = {}
 
     def states(self, launches: int) -> tuple[State | None, ...]:

@@ -8,6 +8,13 @@ from edgeprof.transport import Transport
 from edgeprof.transport.files import answered
 
 _TIMEOUT_S = 120.0  # a slow board starts a Python for seconds, and there may be several
+_HOME_HINT = "give a folder with room that you may write: `--home /data/edgeprof`"
+_HOME_HINTS = {
+    "Read-only file system": (
+        "it is mounted so, or the kernel found errors in it: `mount` and `dmesg` on the board tell; "
+        "or give a folder elsewhere: `--home /data/edgeprof`"
+    )
+}
 OLDEST_PYTHON = (3, 7)
 USUAL_PYTHONS = ("python3",)
 # Asking a Python for its version costs up to 0.1 s: all of these only where the usual one does not do.
@@ -17,9 +24,13 @@ EVERY_PYTHON = ("python3", *(f"python3.{minor}" for minor in range(13, 6, -1)))
 _SCRIPT = r"""
 home=$1
 case $home in "~/"*) home=$HOME/${home#"~/"} ;; esac
-mkdir -p "$home" 2>/dev/null || { echo "problem=cannot make the folder $home"; }
+# Why not is what `mkdir` says last.
+said=$(LC_ALL=C mkdir -p "$home" 2>&1) || echo "problem=cannot make the folder $home: ${said##*: }"
 echo "home=$home"
-[ -w "$home" ] || echo "problem=the folder $home is not writable"
+[ -w "$home" ] || {
+  said=$(LC_ALL=C mkdir "$home/.tried" 2>&1) && rmdir "$home/.tried"
+  echo "problem=cannot write into the folder $home: ${said##*: }"
+}
 echo "machine=$(uname -m)"
 echo "kernel=$(uname -s)"
 bits=$(getconf LONG_BIT 2>/dev/null) && echo "bits=$bits"
@@ -102,7 +113,8 @@ def survey(transport: Transport, home: str, pythons: Sequence[str] = USUAL_PYTHO
         words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         raise DeviceError(f"the board's shell did not run our first look: {words}", "edgeprof needs a POSIX `sh` there")
     if "problem" in values:
-        raise DeviceError(values["problem"], "give a folder with room that you may write: `--home /data/edgeprof`")
+        problem = values["problem"]
+        raise DeviceError(problem, _HOME_HINTS.get(problem.rpartition(": ")[2], _HOME_HINT))
     return _parsed(values, pairs)
 
 

@@ -303,6 +303,24 @@ def test_a_board_without_room_says_how_much_is_free(cli, board, tmp_path):
     assert_refused(done, 1, "error: no room on the board", "--home")
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["before the first use", "after it"])
+def test_a_board_whose_home_is_read_only_says_so(cli, board, there):
+    if there:
+        (board.home / ".edgeprof").mkdir()
+    bound = ["mount", "--bind", str(board.home), str(board.home)]
+    if os.geteuid() != 0 or subprocess.run(bound, capture_output=True, check=False).returncode != 0:
+        pytest.skip("making a home read-only needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(board.home)], check=True)
+
+        done = cli("device", "probe", "board")
+    finally:
+        subprocess.run(["umount", str(board.home)], check=True)
+
+    assert_refused(done, 1, f"the folder {board.home}/.edgeprof: Read-only file system", "`mount` and `dmesg` on the")
+    assert list(board.home.glob(".edgeprof/*")) == []
+
+
 def test_a_store_from_a_newer_version_is_left_alone(cli):
     import sqlalchemy as sa
 

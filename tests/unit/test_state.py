@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from edgeprof.profile import conditions
-from edgeprof.profile.state import Window, cost_ratio, parse_samples, state_in
+from edgeprof.profile.state import Watcher, Window, cost_ratio, parse_samples, state_in
 from edgeprof.records import CoreClock, State
 
 SECOND = 1_000_000_000
@@ -109,3 +109,19 @@ def test_what_watching_took_is_a_share_of_a_core_and_unknown_where_samples_do_no
     assert cost_ratio(samples[:1]) is None
     assert dict(conditions.with_sampler((), 0.003)) == {"sampler_cost": "0.3 % of a core"}
     assert conditions.with_sampler((), None) == ()
+
+
+def test_rounds_of_before_a_restart_take_no_sample_of_after_it():
+    """The board's clock begins at zero again, so that the same seconds come twice."""
+    agent = SimpleNamespace(sampler_start=lambda _hz: 1, sampler_stop=lambda _: SimpleNamespace(file="f", sha256="s"))
+    board = SimpleNamespace(agent=agent, pull=lambda *_: lines(sample(100, temp=(90_000,)), sample(101)))
+    watcher = Watcher(2)
+
+    watcher.start(board)
+    watcher.mark(0, Window(99 * SECOND, 102 * SECOND, 0, thermal_status=1))
+    watcher.start(board)
+    watcher.mark(1, Window(99 * SECOND, 102 * SECOND, 0))
+    watcher.stop(board)
+
+    before, after = watcher.states(2)
+    assert (before.temp_mc, before.thermal_status, after.temp_mc) == (None, 1, 90_000)

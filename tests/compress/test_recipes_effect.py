@@ -224,6 +224,16 @@ def test_a_layer_that_gives_one_value_for_all_samples_is_flagged(models):
     assert {"zero_range", "constant_output"} <= {code for code, _ in artifact.warnings}
 
 
+def test_a_layer_of_nothing_but_zeros_is_flagged_by_its_name_though_the_outputs_change(models):
+    found = compress(CompressRequest(models / "dead.keras", ("fp32", "int8"), models / "rows.npz"), silent)
+
+    assert len(found) == 2
+    for warnings in (dict(artifact.warnings) for artifact in found):
+        assert "dead" in warnings["dead_layer"]
+        assert "alive" not in warnings["dead_layer"]
+        assert "constant_output" not in warnings
+
+
 def test_integers_that_no_runtime_can_scale_are_refused_with_the_layer_that_fell_silent(step_models):
     """Pruning by weights keeps the half of the channels that never get above zero."""
     with pytest.raises(ModelError, match="nothing but zero came out of .*depthwise") as caught:

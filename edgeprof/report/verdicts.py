@@ -41,7 +41,10 @@ def verdict_words(found: Comparison) -> str:
         return f"the same within {margin} ({by})"
     if found.verdict == "inconclusive":
         what = "windows" if found.name == ENERGY else "launches"
-        finds = f"{found.n_launches} {what} find changes from {units.percent(found.detectable_ratio)}"
+        many = f"{found.n_launches} {what}"
+        if found.detectable_ratio is None or found.detectable_ratio > 1:
+            return f"inconclusive, {units.change(found.ratio)}: {many} are too few to find even a doubling"
+        finds = f"{many} find changes from {units.percent(found.detectable_ratio)}"
         return f"inconclusive, {units.change(found.ratio)} ({by}); {finds}"
     words = _WORDS[found.name][found.verdict]
     times = found.ratio if found.verdict == "more" else 1 / found.ratio

@@ -108,6 +108,7 @@ def test_the_energy_of_a_run_is_over_its_windows_and_what_is_above_idle_is_not_k
         ([3.6, 3.61, 3.59, 3.6], "energy per inference 1.20 × more energy (+1"),
         ([3.0, 3.01, 2.99, 3.0], "energy per inference the same within 2.0 % ("),
         ([2.5, 3.5, 3.0, 3.2], "4 windows find changes from"),
+        ([0.3, 30.0, 3.0, 1.0], "4 windows are too few to find even a doubling"),
     ],
 )
 def test_people_read_a_sentence(other_w, words):

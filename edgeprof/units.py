@@ -85,6 +85,8 @@ def interval(name: str, low: float | None, point: float, high: float | None) -> 
     """Return both ends of an interval of the metric `name` in the point's own unit: `1.20 … 1.26 ms`."""
     if low is None or high is None:
         return "no interval yet"
+    if name.endswith("_ratio"):
+        return f"{low * 100:.1f} … {percent(high)}"
     counted = name.endswith("_instructions")
     divisor, unit = _unit_for(point, _scale(name))
     digits = _five_digits if counted else three_digits

@@ -9,6 +9,9 @@ from edgeprof.report.text import console, plain, table, write
 
 _NUMBERS = ("node", "MACs", "share", "parameters", "weights", "activations", "live")
 
+_WHOLE = ("node", "operator", "output", "live")
+_SPARE = ("parameters", "share", "weights")
+
 
 def print_costs(name: str, cost: ModelCost, top: int | None, *, as_json: bool) -> None:
     """Print `inspect`: a line an operator, the costliest `top` if asked, and the whole below."""
@@ -16,7 +19,7 @@ def print_costs(name: str, cost: ModelCost, top: int | None, *, as_json: bool) -
         write(document("inspection", [{"model": name, **asdict(cost)}]))
         return
     shown = cost.ops if top is None else sorted(cost.ops, key=lambda op: -(op.macs or 0))[:top]
-    found = table("node", "operator", "output", *_NUMBERS[1:], right=_NUMBERS, whole=("node", "operator"))
+    found = table("node", "operator", "output", *_NUMBERS[1:], right=_NUMBERS, whole=_WHOLE, spare=_SPARE)
     for op in shown:
         found.add_row(*(plain(text) for text in _row(op, cost)))
     out = console()

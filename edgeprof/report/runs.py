@@ -14,6 +14,7 @@ from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_WALL, ORIGIN, TINY_DEVICE, RawLaunch, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
 from edgeprof.report.document import document, row_item, run_item
+from edgeprof.report.missing import by_reason
 from edgeprof.report.modelfile import file_text
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
@@ -56,6 +57,8 @@ def print_run(run: RunResult, *, as_json: bool) -> None:
         out.print(plain(f"failed: {run.failure}"))
     out.print(_facts(run))
     out.print(_metrics(run))
+    if text := _not_measured(run):
+        out.print(plain(text))
     if run.launches:
         out.print(_launch_table(run))
     if run.summaries:
@@ -132,23 +135,27 @@ def _fact(name: str, value: str) -> str:
 
 
 def _metrics(run: RunResult) -> Table:
-    found = table(
-        "metric",
-        "statistic",
-        "value",
-        "95 % interval",
-        "launches",
-        "samples",
-        right=("value", "launches", "samples"),
-        whole=("metric", "statistic"),
-    )
+    numbers = ("value", "launches", "samples")
+    names = ("metric", "statistic", "value", "95 % interval", *numbers[1:])
+    found = table(*names, right=numbers, whole=names[:4], spare=numbers[1:])
     for estimate in estimates(run):
-        interval = ""
-        if estimate.low is not None and estimate.high is not None:
-            interval = f"{units.quantity(estimate.name, estimate.low)} … {units.quantity(estimate.name, estimate.high)}"
-        counts = (str(estimate.n_launches or ""), str(estimate.n_samples or ""))
-        found.add_row(estimate.name, estimate.statistic, figure(estimate), interval, *counts)
+        if estimate.point is not None:
+            name = estimate.name
+            known = estimate.low is not None
+            interval = units.interval(name, estimate.low, estimate.point, estimate.high) if known else ""
+            counts = (str(estimate.n_launches or ""), str(estimate.n_samples or ""))
+            found.add_row(name, estimate.statistic, figure(estimate), interval, *counts)
     return found
+
+
+def _not_measured(run: RunResult) -> str:
+    """Return the figures that are not there, what shares a reason together."""
+    pairs = [
+        (f"{estimate.name} {estimate.statistic}", estimate.not_measured)
+        for estimate in estimates(run)
+        if estimate.point is None and estimate.not_measured
+    ]
+    return f"not measured: {by_reason(pairs)}" if pairs else ""
 
 
 def _launch_table(run: RunResult) -> Table:

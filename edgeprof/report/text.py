@@ -21,17 +21,39 @@ def console() -> Console:
 
 
 class _Fitting(Table):
-    """A table whose columns stand closer together where the terminal is too narrow for it."""
+    """A table that fits a narrow terminal: its columns stand closer together, then those it can spare are left out."""
+
+    spare: tuple[str, ...] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.__rich_measure__(console, options.update(max_width=_UNBOUNDED)).maximum > options.max_width:
+        def too_wide() -> bool:
+            return self.__rich_measure__(console, options.update(max_width=_UNBOUNDED)).maximum > options.max_width
+
+        if too_wide():
             self.padding = (0, 1, 0, 0)
+        left_out = []
+        for name in self.spare:
+            if too_wide():
+                self.columns = [column for column in self.columns if column.header != name]
+                left_out.append(name)
         yield from super().__rich_console__(console, options)
+        if left_out:
+            yield Text(f"no room for {', '.join(left_out)}: widen the terminal, or --json")
 
 
-def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
-    """Return an empty table; columns named in `right` hold numbers, those in `whole` names that stay whole."""
+def table(
+    *columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = (), spare: tuple[str, ...] = ()
+) -> Table:
+    """Return an empty table.
+
+    Args:
+        columns: The headings.
+        right: Those that hold numbers.
+        whole: Those whose texts are never broken.
+        spare: Those to leave out where there is no room, the first to go first.
+    """
     made = _Fitting(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made.spare = spare
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
         made.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)

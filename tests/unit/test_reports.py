@@ -363,3 +363,27 @@ def test_a_run_shows_what_its_file_says_of_the_model(capsys):
     assert file_text(replace(RUN, artifact=replace(RUN.artifact, float_bytes=2 * RUN.artifact.size_bytes))) == ""
     for run in (older, newer):
         jsonschema.validate(json.loads(document("runs", [run_item(run)])), schema())
+
+
+def test_a_terminal_with_no_room_for_a_column_is_told_which_one_and_breaks_no_figure():
+    names = ("metric", "95 % interval", "launches")
+    found = table(*names, right=("launches",), whole=names[:2], spare=("launches",))
+    found.add_row("dynamic_energy_per_inference_uj", "0.12 … 0.16 mJ", "32")
+    shown = {}
+    for width in (80, 50):
+        terminal = Console(file=StringIO(), width=width)
+        terminal.print(found)
+        shown[width] = terminal.file.getvalue()
+
+    assert "32" in shown[80]
+    assert "no room" not in shown[80]
+    assert "dynamic_energy_per_inference_uj 0.12 … 0.16 mJ" in shown[50]
+    assert "no room for launches" in shown[50]
+
+
+def test_what_a_run_did_not_measure_stands_below_its_figures_by_reason(capsys):
+    print_run(RUN, as_json=False)
+
+    out = capsys.readouterr().out
+    assert "not measured: " in out
+    assert "power_mw mean" in out.partition("not measured: ")[2]

@@ -377,7 +377,7 @@ def test_a_terminal_with_no_room_for_a_column_is_told_which_one_and_breaks_no_fi
 
     assert "32" in shown[80]
     assert "no room" not in shown[80]
-    assert "dynamic_energy_per_inference_uj 0.12 … 0.16 mJ" in shown[50]
+    assert "dynamic_energy_per_inference_uj  0.12 … 0.16 mJ" in shown[50]
     assert "no room for launches" in shown[50]
 
 

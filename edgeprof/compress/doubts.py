@@ -21,6 +21,8 @@ _LOSSY_AGREEMENT = 0.75
 # Of fewer samples no share is worth a warning.
 _ENOUGH = 16
 _PROBED = 8
+# Ranges of activations from a handful of samples miss what the others reach; some hundreds are usual.
+_FEW_CALIBRATION_SAMPLES = 10
 # TensorFlow's quantiser gives a layer that only ever was zero a range of 1e-6 each way; found in files of 2.19.
 _NO_RANGE_SCALE = 1e-8
 
@@ -72,6 +74,17 @@ def zero_ranges(float_model: bytes, calibration: Mapping[str, Array]) -> Warning
     names = ", ".join(_short(name) for name in flat[:5])
     text = f"these layers give one and the same value for all calibration samples looked at: {names}"
     return (("zero_range", f"{text}; are the samples scaled as the model wants, and is it trained?"),)
+
+
+def few_samples(calibration: Mapping[str, Array]) -> Warnings:
+    """Return a warning where so few calibration samples were given that the ranges say little."""
+    samples = min(len(array) for array in calibration.values())
+    if samples >= _FEW_CALIBRATION_SAMPLES:
+        return ()
+    noun = "1 sample" if samples == 1 else f"{samples} samples"
+    return (
+        ("few_calibration_samples", f"the ranges come from {noun}: other inputs may be clipped; 100 to 500 are usual"),
+    )
 
 
 def silent_layers(path: Path) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from edgeprof.analysis.numbers import Array
 from edgeprof.compress.bridge import to_tf_keras
 from edgeprof.compress.calibration import fitted, load_calibration
 from edgeprof.compress.converting import by_name, convert
-from edgeprof.compress.doubts import Warnings, doubts, parity, silent_layers, zero_ranges
+from edgeprof.compress.doubts import Warnings, doubts, few_samples, parity, silent_layers, zero_ranges
 from edgeprof.compress.golden import SAMPLES, random_inputs, write_golden
 from edgeprof.compress.jobs import Job, Line
 from edgeprof.compress.program import Program, load_program, naming_of, run_program, same_inputs, save_program
@@ -172,6 +172,8 @@ def _make(making: _Making, recipe: Recipe, stages: Sequence[str], telling: _Tell
     folder = Path(job.folder) / recipe.name
     folder.mkdir()
     (folder / "model.tflite").write_bytes(content)
+    if samples and recipe.conversion.calibrated:
+        found = (*found, *few_samples(samples))
     if samples and recipe.conversion.calibrated and not recipe.steps:
         found = (*found, *making.origin.zero_ranges(saved, samples))
     outputs = _golden(making, program, folder)

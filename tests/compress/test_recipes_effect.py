@@ -219,9 +219,10 @@ def test_a_saved_model_has_no_layers_for_steps_to_change(models, own):
 
 
 def test_a_layer_that_gives_one_value_for_all_samples_is_flagged(models):
+    """And that eight samples are few."""
     (artifact,) = compress(CompressRequest(models / "constant.keras", ("int8",), models / "rows.npz"), silent)
 
-    assert {"zero_range", "constant_output"} <= {code for code, _ in artifact.warnings}
+    assert {"zero_range", "constant_output", "few_calibration_samples"} <= {code for code, _ in artifact.warnings}
 
 
 def test_a_layer_of_nothing_but_zeros_is_flagged_by_its_name_though_the_outputs_change(models):

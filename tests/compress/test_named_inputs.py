@@ -26,7 +26,7 @@ def named(tmp_path_factory):
     pytest.importorskip("ai_edge_litert", reason="needs the `compress` extra")
     folder = tmp_path_factory.mktemp("named")
     random = np.random.default_rng(1)
-    np.savez(folder / "data.npz", zeta=random.random((9, 4), np.float32), alpha=random.random((9, 3), np.float32))
+    np.savez(folder / "data.npz", zeta=random.random((12, 4), np.float32), alpha=random.random((12, 3), np.float32))
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, "-c", MODEL, str(folder / "named.keras")]
     subprocess.run(command, check=True, env=environment, capture_output=True)

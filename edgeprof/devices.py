@@ -7,15 +7,15 @@ table and removed by cutting its lines; the result is parsed again before it rep
 import json
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgeprof.errors import UsageError
+from edgeprof.resources import write_whole
 from edgeprof.targets import did_you_mean, load_target, refuse_unknown_keys
 
 CONFIG_DIR_VARIABLE = "EDGEPROF_CONFIG_DIR"
@@ -292,7 +292,7 @@ def _write(text: str, expected: list[Device]) -> None:
         hint = "edit it by hand, or write each device as a [devices.NAME] table"
         raise UsageError(f"cannot change {path}: it is not laid out as edgeprof writes it", hint)
     try:
-        _replace(path, text.encode())
+        write_whole(path, text.encode())
     except OSError as exc:
         raise UsageError(f"cannot write {path}: {exc.strerror}", _FOLDER_HINT) from exc
 
@@ -302,20 +302,3 @@ def _says(text: str, expected: list[Device]) -> bool:
         return _parse(text) == {device.name: device for device in expected}
     except UsageError:
         return False
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)  # the new name is safe only once its folder is
-    os.fsync(folder)
-    os.close(folder)

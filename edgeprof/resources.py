@@ -33,7 +33,10 @@ def write_whole(path: Path, data: bytes) -> None:
     target = path.resolve()
     part = target.with_name(f".edgeprof-{os.getpid()}.part")
     try:
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # a name that is moved before its bytes are kept is an empty file after a power cut
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

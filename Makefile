@@ -13,7 +13,7 @@ help:
 	@echo "make check   lint, types, unit tests and contracts on this machine; about 3 minutes once set up"
 	@echo "make test    everything; what CI runs"
 	@echo "make bench   figures: agent against the vendor's tool, push against scp, a serial line against zmodem, start-up, shares of operators"
-	@echo "make bench-compress   figures of compression, docs/compression-figures.md; goes on where it stopped (MINUTES=20)"
+	@echo "make bench-compress   figures of compression, docs/compression-figures.md; goes on where it stopped (MINUTES=20; ALL=1 for every recipe, hours)"
 
 $(VENV)/.ready: pyproject.toml
 	@echo "edgeprof: setting up $(VENV): downloads about 900 MB of Python packages (TensorFlow), 2.6 GB on disk; 1 to 10 minutes, once"
@@ -53,10 +53,10 @@ bench: setup system-packages
 	@sh tests/system_packages.sh lrzsz
 	@$(BIN)/python benchmarks/run.py
 
-MINUTES ?= 90
+MINUTES ?= $(if $(ALL),600,90)
 bench-compress: setup
 	@sh tests/system_packages.sh dataset-fashion-mnist
-	@$(BIN)/python -m benchmarks.compress --minutes $(MINUTES)
+	@$(BIN)/python -m benchmarks.compress $(if $(ALL),--all) --minutes $(MINUTES)
 
 android-runner: setup
 	@test -n "$(NDK)" || { echo "make android-runner NDK=/path/to/android-ndk"; exit 2; }

@@ -2,7 +2,8 @@
 
 Sizes and accuracy of every subject come first, for they are the same on a busy machine; then latencies, then instructions
 if a virtual board is up (`edgeprof lab up --cpu cortex-a76`). Each finished cell is kept below the folder: Ctrl-C loses
-none, and the next run goes on. `--again` measures latencies anew, on a quieter machine.
+none, and the next run goes on. Without `--all` a subject's usual recipes are made, which takes less than 90 minutes on two
+cores; the page shows whatever is there. `--again` measures latencies anew, on a quieter machine.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from benchmarks.compress.measuring import (
 )
 from benchmarks.compress.models import EPOCHS, ROOT
 from benchmarks.compress.page import Absence, fill_example, write_page
-from benchmarks.compress.subjects import NAMES, Absent, Place, Subject, prepare, subject
+from benchmarks.compress.subjects import NAMES, USUAL_NAMES, Absent, Place, Subject, prepare, subject
 from edgeprof.cli.terminal import Terminal
 from edgeprof.store import open_store
 
@@ -56,13 +57,13 @@ def main(arguments: list[str]) -> int:
 
 def _measure(bench: Bench, place: Place, options: argparse.Namespace) -> None:
     """Go from stage to stage: every accuracy, every latency, every count."""
-    names, stages = options.names or NAMES, options.only or STAGES
+    names, stages = options.names or (NAMES if options.all else USUAL_NAMES), options.only or STAGES
     for name in names if ACCURACY in stages else ():
         bench.pace.check()
         bench.terminal.host(f"{name}: data and model", None)
         found = _subject(name, place, make=True)
         if isinstance(found, Subject):
-            measure_accuracies(bench, found)
+            measure_accuracies(bench, found, everything=options.all)
     there = [found for name in names if isinstance(found := _subject(name, place), Subject) and found.timed]
     for one in there if LATENCY in stages else ():
         measure_latencies(bench, one, again=options.again)
@@ -101,6 +102,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compress", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which subjects: {', '.join(NAMES)}")
     parser.add_argument("--minutes", type=float, help="begin nothing after so many")
+    parser.add_argument("--all", action="store_true", help="every subject and every recipe: about four hours")
     parser.add_argument("--again", action="store_true", help="measure latencies and instructions anew")
     parser.add_argument("--only", action="append", choices=STAGES, help="this stage alone; repeat for several")
     parser.add_argument("--page-only", action="store_true", help="measure nothing")

@@ -29,6 +29,7 @@ class Entry:
         commit: Of the code that measured.
         unix_s: When.
         failure: Why there is nothing, or `None`.
+        took_s: Since the cell before it, or since the run began: making and measuring; `None` in lines of older code.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Entry:
     commit: str
     unix_s: int
     failure: str | None = None
+    took_s: float | None = None
 
 
 class Ledger:
@@ -45,6 +47,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "cells.jsonl"
+        self._last_s = time.monotonic()
         lines = self._path.read_text().splitlines() if self._path.is_file() else []
         found = [Entry(**{**fields, "run_ids": tuple(fields["run_ids"])}) for fields in map(json.loads, lines)]
         self._entries = {(one.kind, one.key): one for one in found}
@@ -62,10 +65,12 @@ class Ledger:
         self, kind: str, key: str, run_ids: Sequence[str] = (), artifact: str | None = None, failure: str | None = None
     ) -> None:
         """Keep a finished cell; on return it is on the disk."""
-        entry = Entry(kind, key, tuple(run_ids), artifact, commit(), round(time.time()), failure)
+        took_s = round(time.monotonic() - self._last_s, 1)
+        entry = Entry(kind, key, tuple(run_ids), artifact, commit(), round(time.time()), failure, took_s)
         with self._path.open("a") as file:
             file.write(json.dumps(asdict(entry)) + "\n")
         self._entries[kind, key] = entry
+        self._last_s = time.monotonic()
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every finished cell."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.compress.ledger import ACCURACY, INSTRUCTIONS, LATENCY, Ledger, cell_key, group_key
-from benchmarks.compress.subjects import BASE, FLOAT, URGENT, Subject
+from benchmarks.compress.subjects import BASE, FLOAT, URGENT, Subject, is_usual
 from edgeprof import units
 from edgeprof.accuracy import EvalSet
 from edgeprof.cli.terminal import Terminal
@@ -111,14 +111,16 @@ class _Data:
     warnings: tuple[Warning_, ...]
 
 
-def measure_accuracies(bench: Bench, subject: Subject) -> None:
-    """Make every artifact of a subject and run its evaluation sets on it; what is finished is not done again."""
-    recipes = find_recipes(subject.recipes)
-    texts = dict(zip((recipe.name for recipe in recipes), subject.recipes, strict=True))
+def measure_accuracies(bench: Bench, subject: Subject, *, everything: bool = True) -> None:
+    """Make the artifacts of a subject and run its evaluation sets on them; what is finished is not done again."""
+    recipes = [one for one in find_recipes(subject.recipes) if everything or is_usual(subject.name, one.name)]
+    named = zip(find_recipes(subject.recipes), subject.recipes, strict=True)
+    texts = {recipe.name: text for recipe, text in named}
     ordered = sorted(recipes, key=lambda recipe: recipe.name not in URGENT)
     left = [recipe for recipe in ordered if not bench.ledger.is_done(ACCURACY, cell_key(subject, recipe))]
     if not left:
         return
+    bench.pace.check()
     request = CompressRequest(
         subject.model, (), subject.calibration, train=subject.train, out=bench.folder / "artifacts" / subject.name
     )

@@ -27,13 +27,28 @@ TUNED = (
 )  # fmt: skip
 _EXAMPLE = (
     *CONVERSIONS, "prune80-int8", "prune80-pqat", "int8-qat", "prune24-int8", "c16-int8", "prune50-int8", "c16-cqat",
-    "channels50-int8", "lowrank-int8", "distill-int8", "binary", "ternary",
+    "channels50-int8", "lowrank-int8", "distill-int8", "binary", "ternary", "prune80-taylor-int8", "prune80-fisher-int8",
+    "prune50-c16-int8", "prune50-c16-pcqat", "int8-ends-float",
 )  # fmt: skip
 _NO_LABELS = (
     "int8-qat", "prune50-int8", "prune80-pqat", "c16-int8", "channels30-int8", "lowrank-int8", "distill-int8",
     "prune50-long-int8", "channels30-long-int8", "distill-long-int8",
     "channels50-float",
 )  # fmt: skip
+# What is made without `--all`, in less than 90 minutes: docs/benchmarks.md has what each part took.
+_USUAL_FASHION = (
+    "int8", "fp32", "fp16", "dynamic", "int8-tensor", "int8-p999", "w4a8", "w4", "channels65-m32-int8", "channels65-m32",
+    "prune80-int8", "prune50-int8", "int8-qat", "lowrank-int8",
+)  # fmt: skip
+_USUAL = {
+    "fashion_mobilenet": (*_USUAL_FASHION, "channels69-m32-kd-int8"),
+    "fashion_resnet": (*_USUAL_FASHION, "prune24-int8"),
+    "pretrainedResnet": (
+        "int8", "fp32", "int8-qat", "prune50-int8", "c16-int8", "channels30-int8", "lowrank-int8", "distill-int8",
+    ),
+    "vww_96": ("int8", "fp32", "w4a8", "prune50-int8", "c16-int8", "channels50-float"),
+    "kws_ref_model": ("int8", "fp32", "w4a8", "prune50-int8", "c16-int8", "channels50-float"),
+}  # fmt: skip
 _FEW = ("prune50-int8", "c16-int8", "channels30-int8", "channels50-float")
 
 VARIABLE = "EDGEPROF_TEST_DATA"
@@ -134,6 +149,12 @@ def subject(name: str, place: Place) -> Subject:
 
 _MLPERF = ("pretrainedResnet", "vww_96", "kws_ref_model")
 NAMES = (*BUILDERS, "fashion_cnn", *_MLPERF)
+USUAL_NAMES = tuple(name for name in NAMES if name in _USUAL)
+
+
+def is_usual(name: str, recipe: str) -> bool:
+    """Return whether a recipe of a subject is made without `--all`; of a subject that is all or nothing each one is."""
+    return recipe in _USUAL.get(name, (recipe,))
 
 
 class Absent(Exception):  # noqa: N818 - no error: the page says what is not there

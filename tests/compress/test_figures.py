@@ -1,15 +1,18 @@
 """The benchmark of compression, on a few images: its pieces work, and a second run does nothing again."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.compress import subjects
 from benchmarks.compress.figures import Row, Scored, Timed, answers, rows
 from benchmarks.compress.ledger import ACCURACY, Ledger, cell_key, commit
 from benchmarks.compress.measuring import Bench, OutOfTime, Pace, measure_accuracies, measure_latencies
 from benchmarks.compress.page import fill_example, write_page
-from benchmarks.compress.subjects import OWN, Subject
+from benchmarks.compress.subjects import CONVERSIONS, OWN, TUNED, Subject, is_usual
 from edgeprof.cli.terminal import Terminal
 from edgeprof.compress.recipes import find_recipes, recipe_names
 from edgeprof.records import Comparison
@@ -96,6 +99,37 @@ def test_recipes_that_were_not_reached_are_named_below_and_empty_columns_left_ou
     assert page.rstrip().endswith("Latency and memory: not measured yet.")
 
 
+@pytest.mark.parametrize("name", ["fashion_mobilenet", "fashion_resnet"])
+def test_without_all_a_model_for_fashion_mnist_is_made_in_fifteen_recipes(name):
+    usual = [recipe for recipe in (*CONVERSIONS, *TUNED) if is_usual(name, recipe)]
+
+    assert len(usual) == 15
+    assert {"int8", "fp32"} < set(usual)
+
+
+def test_without_all_only_the_usual_recipes_are_left_to_make(bench, subject, monkeypatch):
+    monkeypatch.setitem(subjects._USUAL, "fashion_cnn", ("fp32",))
+    fp32 = next(recipe for recipe in find_recipes(subject.recipes) if recipe.name == "fp32")
+    bench.ledger.add(ACCURACY, cell_key(subject, fp32))
+    over = replace(bench, pace=Pace(quiet, 0))
+
+    measure_accuracies(over, subject, everything=False)  # nothing is left: it does not ask for the time
+
+    with pytest.raises(OutOfTime):
+        measure_accuracies(over, subject)
+
+
+def test_a_cell_says_how_long_it_took_and_older_lines_are_read(tmp_path):
+    Ledger(tmp_path).add(ACCURACY, "a")
+    lines = tmp_path / "cells.jsonl"
+    fields = json.loads(lines.read_text())
+    took_s = fields.pop("took_s")
+    lines.write_text(json.dumps(fields))
+
+    assert took_s >= 0
+    assert Ledger(tmp_path).find(ACCURACY, "a").took_s is None
+
+
 def test_a_cell_that_failed_is_tried_again_by_other_code_only(tmp_path):
     Ledger(tmp_path).add(ACCURACY, "a", failure="it crashed")
     lines = tmp_path / "cells.jsonl"
@@ -145,7 +179,7 @@ def test_the_benchmarks_own_recipes_can_be_read_and_hide_no_named_one():
     own = find_recipes([str(path) for path in OWN.glob("*.toml")])
 
     assert {recipe.name for recipe in own}.isdisjoint(recipe_names())
-    assert all(recipe.steps for recipe in own)
+    assert all(recipe.steps or recipe.conversion.leave_float for recipe in own)
 
 
 def test_the_table_of_techniques_gets_figures_in_its_last_column_only(tmp_path):

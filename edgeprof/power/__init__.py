@@ -2,7 +2,14 @@
 
 from edgeprof.power.clocks import ClockMap, Offset, measure_offset
 from edgeprof.power.energy import FEWEST_UPDATES
-from edgeprof.power.estimates import METRICS, energy_per_inference, idle_drift_w, power_estimates, power_series
+from edgeprof.power.estimates import (
+    METRICS,
+    energy_per_inference,
+    idle_drift_w,
+    power_estimates,
+    power_series,
+    wants_longer,
+)
 from edgeprof.power.rails import Supply, choose, microwatts, rail_voltage_uv, supplies
 
 __all__ = [
@@ -20,4 +27,5 @@ __all__ = [
     "power_series",
     "rail_voltage_uv",
     "supplies",
+    "wants_longer",
 ]

@@ -28,6 +28,17 @@ _MANY_VALUES = 20
 _ENOUGH = 30.0
 # The median of a normal quantity's distance from its mean, in standard deviations.
 _NORMAL_MEDIAN = 0.6745
+# The reach of a normal error at `CONFIDENCE`, in standard deviations.
+_NORMAL_REACH = 1.96
+# Draws from the distribution of what the ends of a window add: its 95th percentile is good to some 2 %.
+_DRAWS = 4000
+# A load that passes its mean no more often than this in a window, as in two periods, does not show whether the
+# window's two ends are alike.
+_SLOW_TURNS = 4
+# A taper smears the mean and the highest frequency over so many lines; fewer lines than this tell no quartile.
+_TAPERED, _FEWEST_LINES = 3, 20
+# From so many readings on, an error above this share ought to be rarer than that chance.
+_MANY_READINGS, _PROMISED_RATIO, _ROUGH_CHANCE = 400, 0.02, 0.001
 # Where more than this share of neighbours are equal, noise does not carry readings across the sensor's steps.
 _STILL_SHARE = 0.5
 # Readings closer together than this share of a period would weigh without bound.
@@ -160,14 +171,28 @@ def mean_power(trace: Trace, start_s: float, end_s: float) -> MeanPower:
     return MeanPower(float(np.mean(power)), float(np.sqrt(variance + rounding)), freedom, count)
 
 
+def is_rough(mean: MeanPower) -> bool:
+    """Return whether a window of many readings leaves more than a chance in a thousand of an error above 2 %.
+
+    A load that swings faster than it is read is seen at random phases: the error of their mean is chance, which no
+    formula takes away, only more readings.
+    """
+    from scipy.special import stdtrit  # noqa: PLC0415 - with `scipy.stats` most of a second of every command
+
+    reach = float(stdtrit(max(1.0, mean.freedom), 1 - _ROUGH_CHANCE / 2)) * mean.error_w
+    return mean.n_updates >= _MANY_READINGS and reach > _PROMISED_RATIO * mean.mean_w
+
+
 def mean_of_means(seen: Trace, window_s: float, averaging_s: float) -> MeanPower:
     """Return the mean power of a window from readings that are each the mean over a stretch, one after the other.
 
-    What they cover is known but for the meter's own noise and steps. The noise is read off second differences, by their
-    median: the load's own changes are in few of them, or it is taken for too great. What of the window they do not
-    cover lies at its two ends, shared out between them as the two clocks happen to stand: evenly likely anywhere, so
-    that the squares of both shares are two thirds of the whole's on average. Each end differs from the mean as
-    stretches of half that length do among themselves.
+    What they cover is known but for the meter's own noise and steps. What of the window they do not cover lies at its
+    two ends, shared out between them as the two clocks happen to stand: evenly likely anywhere. Each end differs from
+    the mean as stretches of half that length do among themselves; the two know nothing of each other, unless the load
+    is so slow that they may be alike. That error is bounded where the load is, and skewed where it is, so its reach is
+    read off draws from its own distribution, not taken as a normal one's.
+
+    Source: JCGM 101:2008, "Propagation of distributions using a Monte Carlo method", sections 5.9 and 7.7.
 
     Args:
         seen: Readings of which each stretch lies wholly in the window.
@@ -176,13 +201,46 @@ def mean_of_means(seen: Trace, window_s: float, averaging_s: float) -> MeanPower
     """
     power = seen.power_w
     count = len(power)
-    noise = (float(np.median(np.abs(np.diff(power, 2)))) / _NORMAL_MEDIAN) ** 2 / 6 / count if count > 2 else np.inf
+    noise = _noise(power) / count if count > 2 else np.inf
     unseen_s = max(0.0, window_s - count * min(averaging_s, window_s / count))
-    each = max(1, round(unseen_s / 2 / averaging_s))
-    stretches = power[: count // each * each].reshape(-1, each).mean(axis=1)
-    ends = 2 / 3 * (unseen_s / window_s) ** 2 * float(np.var(stretches))
+    stretches = _stretches(power, max(1, round(unseen_s / 2 / averaging_s)))
+    slow = np.count_nonzero(np.diff(_stretches(power, max(1, count // 100)) > np.mean(power))) <= _SLOW_TURNS
+    ends = (unseen_s / window_s * _ends(stretches, alike=bool(slow))) ** 2
     rounding = _resolution(power) ** 2 / 12 if float(np.mean(np.diff(power) == 0)) > _STILL_SHARE else 0.0
     return MeanPower(float(np.mean(power)), float(np.sqrt(noise + ends + rounding)), float(count - 2), count)
+
+
+def _stretches(power: NDArray[np.float64], each: int) -> NDArray[np.float64]:
+    """Return means over so many readings each."""
+    means: NDArray[np.float64] = power[: len(power) // each * each].reshape(-1, each).mean(axis=1)
+    return means
+
+
+def _ends(stretches: NDArray[np.float64], *, alike: bool) -> float:
+    """Return how far two ends carry the mean away, as the standard error of a normal error that reaches as far."""
+    chance = np.random.default_rng(0)
+    share = chance.uniform(size=_DRAWS)
+    one, other = chance.choice(stretches - np.mean(stretches), (2, _DRAWS))
+    away = one if alike else share * one + (1 - share) * other
+    return float(np.quantile(np.abs(away), CONFIDENCE)) / _NORMAL_REACH
+
+
+def _noise(power: NDArray[np.float64]) -> float:
+    """Return the variance of a meter's own noise: the lesser of two estimates, each too great by what the load does.
+
+    Second differences hold no slow load but for few of them, so that their median is noise. Of a load that repeats
+    fast, it is not: but such a load is in some lines of the spectrum, and between them lies the noise, whose powers are
+    exponentially distributed.
+
+    Source: B. Allen et al. (2012), "FINDCHIRP", Physical Review D 85, 122006, appendix B (noise by the median of a
+    periodogram); here the lower quartile, because lines may be in up to half of it.
+    """
+    curved = (float(np.median(np.abs(np.diff(power, 2)))) / _NORMAL_MEDIAN) ** 2 / 6
+    taper = np.hanning(len(power))
+    lines = np.abs(np.fft.rfft((power - np.mean(power)) * taper))[_TAPERED:-_TAPERED] ** 2 / np.sum(taper**2)
+    if len(lines) < _FEWEST_LINES:
+        return curved
+    return min(curved, float(np.quantile(lines, 0.25)) / -float(np.log(0.75)))
 
 
 def _rise(power: NDArray[np.float64]) -> float:

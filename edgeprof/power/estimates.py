@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgeprof.power.energy import MeanPower, Trace, fault, mean_of_means, mean_power
+from edgeprof.power.energy import MeanPower, Trace, fault, is_rough, mean_of_means, mean_power
 from edgeprof.records import Estimate, PowerTrace
 from edgeprof.units import NS_PER_S, UW_PER_W, ns_to_seconds
 
@@ -53,6 +53,14 @@ def energy_per_inference(trace: PowerTrace) -> tuple[float, float, float] | str:
         return run
     seconds = ns_to_seconds(trace.run_ns[1] - trace.run_ns[0]) / trace.runs
     return UW_PER_W * seconds * run.mean_w, run.error_w / run.mean_w, run.freedom
+
+
+def wants_longer(trace: PowerTrace) -> bool:
+    """Return whether readings at random instants leave the run's mean too rough for how many they are: read longer."""
+    if trace.wraps_at is not None or trace.averaging_ns is not None:
+        return False
+    run = _mean(trace, trace.run_ns)
+    return not isinstance(run, str) and is_rough(run)
 
 
 def idle_drift_w(trace: PowerTrace) -> float | None:

@@ -10,14 +10,23 @@ from typing import Any
 
 from edgeprof.boards import BoardFacts, parse_facts, throttled_meanwhile
 from edgeprof.errors import DeviceError
-from edgeprof.power import METRICS, Supply, choose, microwatts, power_estimates, rail_voltage_uv, supplies
+from edgeprof.power import (
+    METRICS,
+    Supply,
+    choose,
+    microwatts,
+    power_estimates,
+    rail_voltage_uv,
+    supplies,
+    wants_longer,
+)
 from edgeprof.power.source import PowerSource
 from edgeprof.profile.battery import UNREADABLE, by_battery, covers_words
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.conditions import held_back
 from edgeprof.profile.metering import MeterFailed, metered
 from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
-from edgeprof.profile.phases import Course, Phases, live_child, run_phases, whole_seconds
+from edgeprof.profile.phases import LONG_RUN_S, Course, Phases, live_child, run_long, run_phases, whole_seconds
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board
 from edgeprof.units import NS_PER_S, percent
@@ -108,6 +117,9 @@ def _by_rail(
         return by_battery(board, cell, supply, say)
     say(f"power of {supply.name}, {whole_seconds(supply.hz):.0f} s")
     trace = _sampled(board, cell, supply, phases)
+    if trace and phases is run_phases and wants_longer(trace):
+        say(f"again for {whole_seconds(supply.hz, LONG_RUN_S):.0f} s: the load swings faster than it is read")
+        trace = _sampled(board, cell, supply, run_long)
     if trace is None:
         cell.not_measured(METRICS[0], "sampler_failed")
     return trace

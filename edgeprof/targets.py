@@ -67,6 +67,8 @@ class Target:
         compatible: Strings of the device tree's `compatible` that belong to this board alone.
         accelerators: What could compute besides the CPU; edgeprof measures the CPU only.
         supply_uv: The voltage at which the board is fed.
+        supply_most_uw: The most that the supply it is sold for gives, and all that hangs on the board with it.
+        idle_uw: What it takes with nothing to do.
         aes_instructions: Its cores have them; without, `chacha20` is the quicker cipher.
         notes: What a user ought to know.
         sources: One for each fact.
@@ -84,6 +86,8 @@ class Target:
     compatible: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
     supply_uv: int | None = None
+    supply_most_uw: int | None = None
+    idle_uw: int | None = None
     aes_instructions: bool | None = None
     notes: tuple[str, ...] = ()
     sources: tuple[FactSource, ...] = ()
@@ -111,6 +115,8 @@ _SHAPES: dict[str, tuple[str, type]] = {
     "soc": ("a text", str),
     "architecture": ("a text", str),
     "supply_uv": ("a whole number", int),
+    "supply_most_uw": ("a whole number", int),
+    "idle_uw": ("a whole number", int),
     "aes_instructions": ("true or false", bool),
     "memory_mib": ("a list of whole numbers", int),
     "models": ("a list of texts", str),

@@ -35,6 +35,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "golden_failed": (*_ACCURACY, *_LATENCY),
     "golden_not_checked": (*_ACCURACY, *_LATENCY),
     "launches_differ": _LATENCY,
+    "idle_not_plausible": _ENERGY,
     "idle_drift": ("dynamic_energy_per_inference_uj",),
     "level_changed": _LATENCY,
     "leaked_eval_data": _ACCURACY,

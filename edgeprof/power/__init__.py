@@ -8,6 +8,7 @@ from edgeprof.power.estimates import (
     idle_drift_w,
     power_estimates,
     power_series,
+    unusual_idle,
     wants_longer,
 )
 from edgeprof.power.rails import Supply, choose, microwatts, rail_voltage_uv, supplies
@@ -27,5 +28,6 @@ __all__ = [
     "power_series",
     "rail_voltage_uv",
     "supplies",
+    "unusual_idle",
     "wants_longer",
 ]

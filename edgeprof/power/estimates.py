@@ -15,6 +15,11 @@ _IDLE_DRIFT_RATIO = 0.5
 _FEWEST_STRETCHES = 50
 # Of the readings that a meter's rate promises, this share must be there.
 _COVERED_RATIO = 0.8
+# A supply may stand so far above its nominal voltage.
+# Source: USB Type-C Specification, Release 2.0, section 4.4.2 (VBUS at the source: 4.75 to 5.5 V).
+_ABOVE_RATIO = 1.1
+# Idle power differs from board to board with what hangs on it and what runs; half or double is another unit or shunt.
+_USUAL_RATIO = 0.6
 
 
 def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tuple[Estimate, ...]:
@@ -61,6 +66,18 @@ def wants_longer(trace: PowerTrace) -> bool:
         return False
     run = _mean(trace, trace.run_ns)
     return not isinstance(run, str) and is_rough(run)
+
+
+def unusual_idle(trace: PowerTrace) -> float | None:
+    """Return idle power as a share of what such a board usually takes, where it is another; else `None`.
+
+    Only of what covers the whole board, and where its target says what is usual.
+    """
+    if trace.usual_idle_uw is None or trace.covers != "board":
+        return None
+    idle = power_estimates(trace)[3].point
+    share = None if idle is None else 1000 * idle / trace.usual_idle_uw
+    return share if share is not None and not _USUAL_RATIO <= share <= 1 / _USUAL_RATIO else None
 
 
 def idle_drift_w(trace: PowerTrace) -> float | None:
@@ -112,7 +129,17 @@ def power_series(trace: PowerTrace) -> Trace:
 
 
 def _mean(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
-    """Return the mean power of a window in watts, or why there is none."""
+    """Return the mean power of a window in watts, or why there is none.
+
+    `above_supply`: it is more than the board's supply gives, though less than some board takes.
+    """
+    found = _read(trace, window_ns)
+    if not isinstance(found, str) and trace.most_uw is not None:
+        return "above_supply" if found.mean_w * UW_PER_W > _ABOVE_RATIO * trace.most_uw else found
+    return found
+
+
+def _read(trace: PowerTrace, window_ns: tuple[int, int]) -> MeanPower | str:
     start_s, end_s = (ns_to_seconds(at - trace.idle_before_ns[0]) for at in window_ns)
     power = power_series(trace)
     if trace.averaging_ns is not None:

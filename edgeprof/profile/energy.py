@@ -18,6 +18,7 @@ from edgeprof.power import (
     power_estimates,
     rail_voltage_uv,
     supplies,
+    unusual_idle,
     wants_longer,
 )
 from edgeprof.power.source import PowerSource
@@ -29,6 +30,7 @@ from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
 from edgeprof.profile.phases import LONG_RUN_S, Course, Phases, live_child, run_long, run_phases, whole_seconds
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board
+from edgeprof.targets import load_target
 from edgeprof.units import NS_PER_S, percent
 
 # Reading a sensor ought to take less of a core than this.
@@ -74,6 +76,9 @@ def measure_power(
     if trace is None:
         return None
     trace = _with_throttling(trace, before, parse_facts(board.agent.probe()).throttled)
+    if cell.run.target:
+        target = load_target(cell.run.target)
+        trace = replace(trace, most_uw=target.supply_most_uw, usual_idle_uw=target.idle_uw)
     _doubt(cell, trace)
     return trace
 
@@ -201,6 +206,10 @@ def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
     if trace.covers != "board":
         words = covers_words(trace) or _PARTS.get(trace.rail, _PART).format(rail=trace.rail)
         cell.warn("partial_rail", f"{words}: {_NOT_ACROSS}")
+    share = unusual_idle(trace)
+    if share is not None:
+        idle = f"idle power is {percent(share)} of what `{cell.run.target}` usually takes"
+        cell.warn("idle_not_plausible", f"{idle}: {_UNUSUAL}")
     if figures[1].not_measured == "idle_drifts":
         cell.warn(
             "idle_drift", "idle power moved while the model ran: energy above idle is not measured; wait: `--idle`"
@@ -208,6 +217,7 @@ def _doubt(cell: LiveCell, trace: PowerTrace) -> None:
 
 
 _PART = "`{rail}` is not known to feed the whole board"
+_UNUSUAL = "look at the shunt's value, at what else hangs on it or runs, and whether it is fed elsewhere too"
 _PARTS = {"pmic": "`pmic` sees none of what 5 V feeds (USB, HATs, NVMe) and not its own losses"}
 _NOT_ACROSS = "its energy is compared with no other board's"
 
@@ -218,6 +228,7 @@ _FAULTS = {
     "too_few_updates": "there are too few readings",
     "power_not_plausible": "the readings are negative, or more or less than a board takes: look at the sign, the "
     "shunt's value, the driver's unit, and whether the board is fed elsewhere (USB)",
+    "above_supply": "the readings are more than the board's supply gives: look at the shunt's value and at the unit",
     "sensor_saturated": "readings stand at the top of the sensor's scale",
     "window_too_short": "the runs were over too soon",
     "averaging_too_long": "the meter averages for too long for windows of seconds",

@@ -24,6 +24,8 @@ class PowerTrace:
         supply_uv: At which voltage the board was fed: measured, or as its meter or target says; `None` if nobody does.
         clipped: Of a meter: places of readings in which it was at the end of its range.
         throttled: Bits of now that a Raspberry Pi's firmware showed from the first wait to the last, or `None`.
+        most_uw: The most that the board's supply gives, as its target says, or `None`.
+        usual_idle_uw: What such a board takes with nothing to do, as its target says, or `None`.
     """
 
     rail: str
@@ -42,3 +44,5 @@ class PowerTrace:
     supply_uv: int | None = None
     clipped: tuple[int, ...] = ()
     throttled: int | None = None
+    most_uw: int | None = None
+    usual_idle_uw: int | None = None

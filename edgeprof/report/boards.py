@@ -21,7 +21,7 @@ from edgeprof.targets import Target
 from edgeprof.tiny import Firmware
 
 # Of a board whose target names none, shown as unknown: what decides speed, room and energy there.
-_FACTS = ("soc", "architecture", "cpu", "memory_mib", "supply_uv", "aes_instructions")
+_FACTS = ("soc", "architecture", "cpu", "memory_mib", "supply_uv", "supply_most_uw", "idle_uw", "aes_instructions")
 
 if TYPE_CHECKING:
     from edgeprof.remote import Restored

@@ -9,10 +9,11 @@ import pytest
 
 from benchmarks.energy import SHAPES, Case, simulate, simulate_meter
 from edgeprof.boards import PowerSensor, Rail
-from edgeprof.power import choose, microwatts, power_estimates, wants_longer
+from edgeprof.power import choose, microwatts, power_estimates, unusual_idle, wants_longer
 from edgeprof.power.energy import Trace, mean_of_means
 from edgeprof.profile.phases import idle_seconds
 from edgeprof.records import PowerTrace
+from edgeprof.targets import load_target
 
 PERIOD_NS = 20_000_000
 S = 1_000_000_000
@@ -128,6 +129,23 @@ def test_trap_microwatts_for_milliwatts():
 
 def test_trap_wrong_shunt():
     assert reasons(edited(lambda readings, _: readings * 200))[0] == "power_not_plausible"
+
+
+PI4 = load_target("raspberry-pi-4-b")
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason", "odd"),
+    [(1, None, False), (10, "above_supply", False), (0.5, None, True), (2, None, True), (0.8, None, False)],
+)
+def test_trap_wrong_shunt_by_little_is_seen_where_the_target_says_what_a_board_takes(factor, reason, odd):
+    """Ten times too much is more than the supply gives; half or double is no such board's idle power."""
+    limits = {"most_uw": PI4.supply_most_uw, "usual_idle_uw": PI4.idle_uw}
+    seen = replace(edited(lambda readings, _: [int(factor * r) for r in readings], idle_w=3.0, run_w=4.5), **limits)
+
+    assert reasons(seen)[0] == reason
+    assert (unusual_idle(seen) is not None) is odd
+    assert unusual_idle(replace(seen, covers="part")) is None
 
 
 def test_trap_back_feed_through_usb():

@@ -107,6 +107,9 @@ def figures(run: RunResult) -> dict[tuple[str, str], Range]:
     by_name = {(e.name, e.statistic): e for e in estimates(run)}
     size = run.artifact.size_bytes
     found = {("size_bytes", ""): Range(size, size, less_is_better=True, point=size)}
+    packed = run.facts and run.facts.gzip_bytes
+    if packed:  # zeros and clusters are worth nothing else
+        found["gzip_bytes", ""] = Range(packed, packed, less_is_better=True, point=packed)
     evaluation = next(iter(run.evaluations), None)
     score = evaluation.scores[0] if evaluation and evaluation.scores else None
     for key in (*_FIGURES, headline(run)):

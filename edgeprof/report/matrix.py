@@ -56,6 +56,8 @@ def print_matrix(matrix: Matrix, *, as_json: bool) -> None:
             out.print()
             out.print(plain(f"{device}: worth having, as far as measured"))
             out.print(_front(beside, matrix))
+            for line in _packed(beside, matrix):
+                out.print(plain(line))
     print_warnings([cell.run for cell in matrix.cells if cell.run.launches])
 
 
@@ -215,6 +217,20 @@ def _front(ranked: Sequence[Ranked], matrix: Matrix) -> Table:
     return made
 
 
+def _packed(ranked: Sequence[Ranked], matrix: Matrix) -> list[str]:
+    """Return a line with what each file takes when packed, where that is known and not the same for all."""
+    runs = [cell.run for cell in matrix.cells]
+    sizes = {row_name(one.run, runs): _gzip_bytes(one.run) for one in ranked}
+    if len({size for size in sizes.values() if size is not None}) < 2:
+        return []
+    texts = [f"{name} {'not measured' if size is None else units.size(size)}" for name, size in sizes.items()]
+    return [f"packed by gzip ↓: {', '.join(texts)}"]
+
+
+def _gzip_bytes(run: RunResult) -> int | None:
+    return run.facts.gzip_bytes if run.facts else None
+
+
 def _known(by_name: Mapping[tuple[str, str], Estimate], key: tuple[str, str]) -> bool:
     return (found := by_name.get(key)) is not None and found.point is not None
 
@@ -247,6 +263,8 @@ def _item(cell: Cell, ranked: Ranked | None) -> dict[str, object]:
         "device": cell.run.device,
         "model": cell.run.artifact.model,
         "recipe": cell.run.artifact.recipe,
+        "size_bytes": cell.run.artifact.size_bytes,
+        "gzip_bytes": _gzip_bytes(cell.run),
         "base": cell.base and cell.base.run_id,
         "method": cell.method,
         "comparison": None if cell.comparison is None else comparison_item(cell.comparison),

@@ -11,7 +11,7 @@ import pytest
 
 from edgeprof.compare import accuracy_changes, fronts, relate
 from edgeprof.errors import UsageError
-from edgeprof.records import Accuracy, RawLaunch, StartUp
+from edgeprof.records import Accuracy, ModelFacts, RawLaunch, StartUp
 from edgeprof.report.document import schema
 from edgeprof.report.matrix import matrix_document, print_matrix
 from edgeprof.stats import compare_separate
@@ -258,6 +258,42 @@ def test_what_was_not_measured_is_never_taken_for_good():
     known = run("known", 1e6, accuracy=Accuracy(500, 0.5, None))
 
     assert [one.dominated_by for one in fronts([unknown, known])] == [(), ()]
+
+
+def test_what_packs_smaller_is_pushed_off_by_nothing_that_packs_larger():
+    """Zeros and clusters leave the file's length and its speed as they are."""
+    plain, pruned, worse = (
+        run(name, accuracy=Accuracy(500, share, None), facts=packed(size))
+        for name, share, size in (("plain", 0.95, 30_000), ("pruned", 0.80, 12_000), ("worse", 0.80, 30_000))
+    )
+
+    ranked = {one.run.run_id: [other.run_id for other in one.dominated_by] for one in fronts([plain, pruned, worse])}
+
+    assert ranked == {"plain": [], "pruned": [], "worse": ["plain", "pruned"]}
+    assert "gzip_bytes" in fronts([plain])[0].figures
+
+
+def packed(gzip_bytes: int | None) -> ModelFacts:
+    return ModelFacts(5, 1000, (), 100, 400, 64, quantised=True, float_ops=(), border_ops=0, gzip_bytes=gzip_bytes)
+
+
+def test_packed_sizes_stand_below_the_table_where_they_differ(capsys):
+    sizes = (("a", "int8", 30_000), ("b", "prune80-int8", 12_000), ("c", "fp32", None))
+    runs = [run(name, recipe=recipe, facts=packed(size)) for name, recipe, size in sizes]
+
+    print_matrix(relate(runs), as_json=False)
+    said = capsys.readouterr().out
+    print_matrix(relate(runs), as_json=True)
+    items = json.loads(capsys.readouterr().out)["items"]
+
+    assert "packed by gzip ↓: m int8 29.3 KiB, m prune80-int8 11.7 KiB, m fp32 not measured\n" in said
+    assert [item["gzip_bytes"] for item in items] == [30_000, 12_000, None]
+
+
+def test_packed_sizes_that_are_all_the_same_are_not_told(capsys):
+    print_matrix(relate([run("a", facts=packed(30_000)), run("b", 5e5, facts=packed(30_000))]), as_json=False)
+
+    assert "packed" not in capsys.readouterr().out
 
 
 def test_runs_of_other_devices_do_not_push_one_another_off():

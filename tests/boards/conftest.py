@@ -4,14 +4,20 @@ import socket
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from edgeprof import lab
 from edgeprof.errors import EdgeprofError
 from edgeprof.lab import debian
+from edgeprof.lab.board import start
 from edgeprof.records import CLOCK_WALL
 from tests.conftest import Cli
+
+if TYPE_CHECKING:
+    from edgeprof.lab.qemu import Qemu
 
 _BANNER_S = 30
 
@@ -48,17 +54,22 @@ class Standing:
 
     Where it does not answer any more, or another is asked for, it ends and the next one begins: so a second try of a
     test whose board died has a live one.
+
+    Attributes:
+        qemu: The machine of the board that is up: its monitor, and a root's shell on it.
     """
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self._folders, self._up, self._asked = folders, ExitStack(), ()
         self._board: lab.VirtualBoard | None = None
+        self.qemu: Qemu | None = None
 
     def __call__(self, kind: str, clock: str = CLOCK_WALL) -> lab.VirtualBoard:
         if self._board is None or self._asked != (kind, clock) or not answers(self._board):
             self.close()
             folder = self._folders.mktemp(kind) / "board"
-            self._board = self._up.enter_context(lab.running(lab.find_kind(kind), folder, print, clock=clock))
+            self.qemu, self._board = start(lab.find_kind(kind), folder, print, clock=clock, tied=True)
+            self._up.callback(self.qemu.end)
             self._asked = (kind, clock)
         return self._board
 
@@ -69,7 +80,9 @@ class Standing:
 
 
 def answers(board: lab.VirtualBoard) -> bool:
-    """Whether its SSH server says who it is."""
+    """Whether its SSH server says who it is; one without a network does where its machine runs."""
+    if board.ssh_port is None:
+        return psutil.pid_exists(board.pid) and psutil.Process(board.pid).status() != psutil.STATUS_ZOMBIE
     try:
         with socket.create_connection(("127.0.0.1", board.ssh_port), _BANNER_S) as sock:
             return sock.recv(4) == b"SSH-"

@@ -1,5 +1,6 @@
 """The serial protocol in memory: a line that harms and breaks, and a clock that is simulated."""
 
+import json
 import os
 import random
 import struct
@@ -168,3 +169,72 @@ def test_a_session_cut_for_good_at_any_byte_delivers_a_true_beginning_and_rests(
         assert pair.now - pair.host.heard_at > 10
         assert prefix_of(pair.got["board"], data)
         assert prefix_of(pair.got["host"], data[::-1])
+
+
+class Exchange(Pair):
+    """A host that opens a command, feeds it and asks for two speeds, and a board that answers: every kind of record."""
+
+    def __init__(self, **faults: Faults) -> None:
+        super().__init__(**faults)
+        self.host.streams.add(1)
+        self.host.streams.tell(streams.OPEN, 1, json.dumps(["cat", "größe", "two words"]).encode())
+        self.host.streams.write(1, b"to its input")
+        self.host.streams.end(1)
+        for baud in (921_600, 12_345):
+            self.host.streams.tell(streams.SPEED, 0, struct.pack(">I", baud))
+
+    def by_channel(self) -> dict:
+        """Return what each end was told, in order; channels have no order among them."""
+        told = {}
+        for end, got in self.got.items():
+            for kind, channel, payload in got.get("records", ()):
+                told.setdefault((end, channel), []).append((kind, payload))
+        return told
+
+    def _deliver(self, end, got, data):
+        for record in end.receive(data, self.now) if data else ():
+            got.setdefault("records", []).append(record)
+            self._answer(end.streams, *record)
+
+    def _answer(self, mine, kind: int, channel: int, payload: bytes) -> None:
+        if kind == streams.OPEN:
+            mine.add(channel)
+            mine.write(channel, b"from its output")
+            mine.end(channel)
+            mine.tell(streams.BROKEN, channel)
+            mine.tell(streams.EXIT, channel, struct.pack(">i", -9) + b"Killed")
+        elif kind == streams.SPEED:
+            mine.tell(streams.AGREED if payload == struct.pack(">I", 921_600) else streams.REFUSED)
+        elif kind == streams.AGREED:
+            mine.tell(streams.STAY)
+        elif kind == streams.EXIT:
+            mine.end(channel, streams.CLOSE)
+
+
+def test_commands_and_speeds_cut_at_any_byte_are_told_once_and_in_order_when_the_line_is_back():
+    whole = Exchange()
+    whole.run(lambda: False, 5)
+    told = whole.by_channel()
+
+    for at in range(whole.carried):
+        pair = Exchange()
+        pair.cut_at, pair.cut_for_s = at, 1.5
+
+        assert pair.run(lambda: pair.by_channel() == told, 30), f"cut at {at}: {pair.by_channel()}"  # noqa: B023
+        pair.run(lambda: False, 3)
+        assert pair.by_channel() == told, f"cut at {at}"
+    assert {kind for records in told.values() for kind, _ in records} == {*range(1, 12)} - {streams.CREDIT}
+
+
+def test_commands_and_speeds_cut_for_good_at_any_byte_are_told_as_far_as_they_came():
+    whole = Exchange()
+    whole.run(lambda: False, 5)
+    told = whole.by_channel()
+
+    for at in range(whole.carried):
+        pair = Exchange()
+        pair.cut_at, pair.cut_for_s = at, 1e9
+        pair.run(lambda: False, 20)
+
+        for way, records in pair.by_channel().items():
+            assert records == told[way][: len(records)], f"cut at {at}"

@@ -36,8 +36,8 @@ class SerialTransport:
             DeviceError: The board has no Python 3.
         """
         self.url = url
-        self._deadlines = deadlines or Deadlines()
         address = parse_address(url)
+        self._deadlines = deadlines or Deadlines(silent_s=address.silent_s)
         line = open_line(address)
         try:
             link, self.baud = _linked(address, line, self._deadlines, say)

@@ -7,8 +7,8 @@ from edgeprof.errors import UsageError
 from edgeprof.targets import did_you_mean
 
 SCHEMES = ("serial", "socket", "rfc2217")
-_OPTIONS = ("baud", "fastest", "wait", "ign_set_control", "timeout")
-_USUAL = {"baud": "115200", "fastest": "921600", "wait": "60", "timeout": "5"}
+_OPTIONS = ("baud", "fastest", "wait", "silent", "ign_set_control", "timeout")
+_USUAL = {"baud": "115200", "fastest": "921600", "wait": "60", "silent": "20", "timeout": "5"}
 _FASTEST_BAUD = 4_000_000
 
 
@@ -24,6 +24,7 @@ class SerialAddress:
         baud: The console's speed.
         fastest_baud: The highest speed to try once the link stands; the console's own for none.
         wait_s: How long a board may take to answer, as while it boots.
+        silent_s: A link on which nothing sound is heard for so long is lost.
         timeout_s: How long an RFC 2217 server may take to answer.
         paced: The console's speed is known; of a `socket` only where the user says it.
     """
@@ -35,6 +36,7 @@ class SerialAddress:
     baud: int
     fastest_baud: int
     wait_s: float
+    silent_s: float
     timeout_s: float
     paced: bool
 
@@ -85,6 +87,7 @@ def parse_address(url: str) -> SerialAddress:
         baud,
         fastest,
         numbers["wait"],
+        numbers["silent"],
         numbers["timeout"],
         parts.scheme != "socket" or "baud" in options,
     )

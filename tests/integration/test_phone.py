@@ -106,6 +106,34 @@ def test_a_phone_that_is_unplugged_while_it_measures_loses_no_finished_launch(ad
     assert "local: connecting" not in resumed.err
 
 
+def test_a_phone_that_another_host_measures_is_refused_and_is_free_once_that_host_is_killed(added, cli, model):
+    asked = ("profile", model, "-d", "phone", "--launches", "3", "--runs", "10", "--no-energy")
+    other = type(cli)({**cli.env, "EDGEPROF_STORE": str(cli.folder / "other.db")}, cli.folder)
+    process = cli.start(*asked)
+    for line in process.stderr:
+        if "provisional" in line:
+            break
+    process.send_signal(signal.SIGSTOP)  # it lives, and holds the phone
+
+    refused = other(*asked)
+    process.kill()
+    process.communicate(timeout=60)
+    nobody = _until(lambda: not _on(added))
+    (kept,) = cli("run", "list", "--json").json()["items"]
+    resumed = cli(*asked, "--resume", "--json")
+
+    assert refused.code == 1
+    assert "error: `phone` is in use by " in refused.err
+    assert "hint: two measurements at once would spoil each other: wait until it is done" in refused.err
+    assert nobody, _on(added)
+    assert (kept["status"], 1 <= kept["n_launches"] < 3) == ("interrupted", True)
+    assert resumed.code == 0, resumed.err
+    assert [item["status"] for item in resumed.json()["items"]] == ["complete"]
+    after = {run["run_id"]: run["n_launches"] for run in cli("run", "list", "--json").json()["items"]}
+    assert sorted(after.values()) == [kept["n_launches"], 3]
+    assert _until(lambda: not _on(added)), _on(added)
+
+
 def _on(phone: phones.Phone) -> list[list[str]]:
     """Return what runs on a phone: its programs alone have nothing but its own folder as PATH."""
     found = []

@@ -388,6 +388,7 @@ def test_commands_end_with_the_link(at, way, tmp_path):
         ("serial:///dev/ttyUSB0?bauds=9600", "unknown option `bauds`"),
         ("serial:///dev/ttyUSB0?baud=fast", "`baud=fast`"),
         ("serial:///dev/ttyUSB0?wait=0", "`wait=0`"),
+        ("serial:///dev/ttyUSB0?silent=0", "`silent=0`"),
         ("socket://host", "not a serial console"),
         ("socket://host:99999", "not a URL"),
         ("rfc2217://:1", "not a serial console"),

@@ -111,7 +111,10 @@ class Uart:
         return self.baud / _BITS if self.baud else 1e9
 
     def _mode_baud(self, end: int) -> int:
-        return min(_BAUDS.get(termios.tcgetattr(self._masters[end])[5], 0) or 9600, self.highest * 2)
+        speed = 0
+        with contextlib.suppress(termios.error, ValueError):  # nothing is plugged in there
+            speed = termios.tcgetattr(self._masters[end])[5]
+        return min(_BAUDS.get(speed, 0) or 9600, self.highest * 2)
 
     def _harmed(self, source: int, data: bytes) -> bytes:
         if not self._flowing.is_set():

@@ -51,7 +51,7 @@ def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_agai
 
     qemu.command("system_reset")
     monitor(qemu, f"hostfwd_remove network tcp:127.0.0.1:{port}")  # it is away for longer than anybody waits
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=600)
     before = {run["device"]: run for run in cli("run", "list", "--json").json()["items"]}
     qemu.await_boot()
     nobody_is_left(qemu)
@@ -84,7 +84,7 @@ def test_a_board_whose_clock_is_set_all_the_while_loses_nothing_and_its_times_ar
             board.qemu.tell("date -s 2001-01-01; sleep 0.3; date -s 2040-01-01; sleep 0.3")
     finally:
         board.qemu.tell(f"date -s @{int(time.time())}")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     run_id = cli("run", "list", "--json").json()["items"][0]["run_id"]
     run = cli("run", "show", run_id, "--json").json()["items"][0]
 

@@ -158,7 +158,7 @@ def test_a_profile_whose_adapter_is_pulled_out_keeps_its_launches_and_goes_on_on
     process = begun(cli, *bench.asked, "--reconnect", "1")
 
     bench.uart.unplug()
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     kept = interrupted(cli)
     bench.uart.plug()
     bench.port.unlink()
@@ -177,7 +177,7 @@ def test_a_profile_at_a_console_whose_agent_is_killed_is_completed_and_says_so(c
     for pid in agents_of(cli, str(bench.home)):
         with suppress(ProcessLookupError):  # a child that went with its agent, or had just ended its launch
             os.kill(int(pid), signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     assert "[link_lost]" in out

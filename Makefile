@@ -12,7 +12,8 @@ help:
 	@echo "make demo    the main job on this machine, from a Keras model to a table"
 	@echo "make check   lint, types, unit tests and contracts on this machine; about 3 minutes once set up"
 	@echo "make test    everything; what CI runs"
-	@echo "make bench   figures: agent against the vendor's tool, push against scp, a serial line against zmodem, start-up, shares of operators"
+	@echo "make bench   figures: agent against the vendor's tool, push against scp, a serial line against zmodem, start-up, shares of operators,"
+	@echo "             intervals of energy and latency, verdicts; goes on where it stopped (MINUTES=90 of verdicts; PARTS='energy coverage')"
 	@echo "make bench-compress   figures of compression, docs/compression-figures.md; goes on where it stopped (MINUTES=20; ALL=1 for every recipe, hours)"
 
 $(VENV)/.ready: pyproject.toml
@@ -51,7 +52,7 @@ test: system-packages lint
 
 bench: setup system-packages
 	@sh tests/system_packages.sh lrzsz
-	@$(BIN)/python benchmarks/run.py
+	@MINUTES=$(MINUTES) $(BIN)/python -m benchmarks.run $(PARTS)
 
 MINUTES ?= $(if $(ALL),600,90)
 bench-compress: setup

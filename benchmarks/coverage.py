@@ -1,11 +1,17 @@
 """Does the interval hold what it promises? The product's own procedure, stop rule included, on simulated launches.
 
 Samples within a launch are autocorrelated and of one of three shapes; launches differ by an effect of 0, 1 or 3 times
-the spread within. The truth is the median launch's median, taken from many more launches than any trial sees.
+the spread within. The truth is the median launch's median, taken from many more launches than any trial sees; of a
+percentile, the median launch's percentile. The stop rule looks at the median alone, as the product's does, and the
+percentiles of the same launches are held against the same promise.
+
+`python -m benchmarks.coverage [TRIALS]` prints a line a case and ends with 1 where one is below the nominal level.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from scipy import stats
@@ -17,6 +23,9 @@ from edgeprof.stats import CONFIDENCE, is_narrow, over_launches
 SPREAD = 0.05  # of the logarithm of a sample within a launch
 AUTOCORRELATION = 0.5
 RUNS = 200
+# Enough in a launch for p99, too.
+TAIL_RUNS = 700
+STATISTICS = {"median": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 EFFECTS = (0, 1, 3)
 SHAPES = ("log-normal", "bimodal", "heavy-tailed")
 _TRUTH_LAUNCHES = 20_000
@@ -27,6 +36,7 @@ class Case:
     """One combination, and what came of it.
 
     Attributes:
+        statistic: What the interval is of.
         shape: Of the samples within a launch.
         effect: Spread between launches over the spread within.
         trials: Simulated profiles.
@@ -34,6 +44,7 @@ class Case:
         launches: Their mean number of launches.
     """
 
+    statistic: str
     shape: str
     effect: int
     trials: int
@@ -50,35 +61,46 @@ class Case:
         return self.interval()[1] >= CONFIDENCE
 
 
-def simulate(trials: int, seed: int = 20) -> Iterator[Case]:
-    """Yield each case after so many trials."""
+def simulate(trials: int, seed: int = 20, statistics: Sequence[str] = ("median",)) -> Iterator[Case]:
+    """Yield each case after so many trials, whose launches hold enough runs for all of these statistics."""
+    runs = RUNS if set(statistics) == {"median"} else TAIL_RUNS
     for shape in SHAPES:
         for effect in EFFECTS:
             chance = np.random.default_rng([seed, SHAPES.index(shape), effect])
-            truth = float(np.median(_launch_medians(chance, shape, effect, _TRUTH_LAUNCHES)))
-            outcomes = [_profile(chance, shape, effect, truth) for _ in range(trials)]
+            many = [_launches(chance, shape, effect, 1000, runs, statistics) for _ in range(_TRUTH_LAUNCHES // 1000)]
+            truth = np.median(np.concatenate(many, axis=1), axis=1)
+            outcomes = [_profile(chance, (shape, effect, runs), statistics, truth) for _ in range(trials)]
             covered, launches = zip(*outcomes, strict=True)
-            yield Case(shape, effect, trials, sum(covered), float(np.mean(launches)))
+            for name, count in zip(statistics, np.sum(covered, axis=0), strict=True):
+                yield Case(name, shape, effect, trials, int(count), float(np.mean(launches)))
 
 
-def _profile(chance: np.random.Generator, shape: str, effect: int, truth: float) -> tuple[bool, int]:
-    """Measure until the interval is narrow; return whether it holds the truth, and the launches it took."""
-    plan = RunPlan()
-    medians = _launch_medians(chance, shape, effect, plan.looks[-1])
+def _profile(
+    chance: np.random.Generator, case: tuple[str, int, int], statistics: Sequence[str], truth: np.ndarray
+) -> tuple[list[bool], int]:
+    """Measure until the first statistic's interval is narrow; return which hold the truth, and the launches it took."""
+    plan, (shape, effect, runs) = RunPlan(), case
+    values = _launches(chance, shape, effect, plan.looks[-1], runs, statistics)
     for look in plan.looks:
-        found = over_launches("latency_ns", "median", list(medians[:look]), looks=len(plan.looks))
-        if is_narrow(found, plan.precision_ratio):
+        found = [
+            over_launches("latency_ns", name, list(row[:look]), looks=len(plan.looks))
+            for name, row in zip(statistics, values, strict=True)
+        ]
+        if is_narrow(found[0], plan.precision_ratio):
             break
-    return bool(found.low <= truth <= found.high), look
+    return [bool(one.low <= true <= one.high) for one, true in zip(found, truth, strict=True)], look
 
 
-def _launch_medians(chance: np.random.Generator, shape: str, effect: int, launches: int) -> np.ndarray:
-    steps = chance.normal(size=(launches, RUNS)) * np.sqrt(1 - AUTOCORRELATION**2)
+def _launches(
+    chance: np.random.Generator, shape: str, effect: int, launches: int, runs: int, statistics: Sequence[str]
+) -> np.ndarray:
+    """Return a row for each statistic, with its value in each launch."""
+    steps = chance.normal(size=(launches, runs)) * np.sqrt(1 - AUTOCORRELATION**2)
     steps[:, 0] /= np.sqrt(1 - AUTOCORRELATION**2)
     normal = lfilter([1], [1, -AUTOCORRELATION], steps, axis=1)
     within = _shaped(stats.norm.cdf(normal), normal, shape)
     between = chance.normal(0, effect * SPREAD, (launches, 1)) if effect else 0.0
-    return np.median(1e6 * np.exp(within + between), axis=1)
+    return np.quantile(1e6 * np.exp(within + between), [STATISTICS[name] for name in statistics], axis=1)
 
 
 def _shaped(uniform: np.ndarray, normal: np.ndarray, shape: str) -> np.ndarray:
@@ -94,14 +116,19 @@ def _shaped(uniform: np.ndarray, normal: np.ndarray, shape: str) -> np.ndarray:
     return width * stats.norm.ppf(np.clip(inner, 1e-12, 1 - 1e-12)) + np.where(low, 0, 4 * width)
 
 
-def main(trials: int = 2000) -> None:
-    """Print a line a case."""
+def main() -> None:
+    """Print a line a case: medians of short launches, then all statistics of launches long enough for p99."""
+    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     print(f"nominal coverage {CONFIDENCE:.0%}, {trials} trials a case, autocorrelation {AUTOCORRELATION}")
-    for case in simulate(trials):
+    below = 0
+    for case in chain(simulate(trials), simulate(trials, statistics=tuple(STATISTICS))):
         low, high = case.interval()
         shown = f"{case.covered / case.trials:6.1%} covered ({low:.1%} … {high:.1%})"
         verdict = "" if case.holds() else "  BELOW NOMINAL"
-        print(f"{case.shape:13} effect {case.effect} ×: {shown}, {case.launches:.1f} launches{verdict}")
+        below += not case.holds()
+        name = f"{case.statistic:6} {case.shape:13} effect {case.effect} ×"
+        print(f"{name}: {shown}, {case.launches:.1f} launches{verdict}", flush=True)
+    sys.exit(1 if below else 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Figures about edgeprof itself, each a ratio of two things measured side by side in this run. `make bench`.
 
-Nothing here runs in CI: a busy machine makes slow figures, and a slow figure is no defect.
+`python -m benchmarks.run [PART...]`: a part that passed on this commit is not measured again, so that a run that was
+stopped goes on. Nothing here runs in CI: a busy machine makes slow figures, and a slow figure is no defect.
 """
 
 import json
@@ -21,9 +22,67 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 RUNS = "300"
 PAIRS = 7
+FOLDER = ROOT / "build" / "bench"
+OWN = "--own"
+MODEL = FOLDER / "mobilenet_v2-fp32.tflite"
+# Each a program of its own, the quick ones first. What passed on this commit is not measured again; `verdicts` and
+# what it has so far outlives commits.
+PARTS = {
+    "own": ("benchmarks.run", OWN),
+    "push": ("benchmarks.push",),
+    "per_op": ("benchmarks.per_op", str(MODEL)),
+    "sampler": ("benchmarks.sampler",),
+    "agents": ("benchmarks.agents",),
+    "serial": ("benchmarks.serial",),
+    "energy": ("benchmarks.energy",),
+    "coverage": ("benchmarks.coverage",),
+    "verdicts": ("benchmarks.verdicts", os.environ.get("MINUTES", "60")),
+}
 
 
 def main() -> None:
+    """Run the parts that were asked for, or all; end with 1 where one failed."""
+    asked = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in asked if name not in (*PARTS, OWN)]:
+        sys.exit(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if asked == [OWN]:
+        own()
+        return
+    failed = [name for name in asked if not part(name)]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def part(name: str) -> bool:
+    """Run a part and keep what it printed, or print what it printed before on this commit; return whether it passed."""
+    done = FOLDER / f"{name}-{commit()}.txt"
+    if done.is_file():
+        print(f"== {name}, from {done.relative_to(ROOT)}; delete it to measure anew\n{done.read_text()}", flush=True)
+        return True
+    print(f"== {name}", flush=True)
+    if str(MODEL) in PARTS[name]:
+        model()
+    command = [sys.executable, "-m", *PARTS[name]]
+    kept = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            kept.append(line)
+    if process.returncode == 0:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        done.write_text("".join(kept))
+    return process.returncode == 0
+
+
+def commit() -> str:
+    """Return the commit that is measured; what is not committed counts as another each day."""
+    asked = ["git", "describe", "--always", "--dirty"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    return f"{said}-{datetime.now(UTC):%Y%m%d}" if said.endswith(("dirty", "unknown")) else said
+
+
+def own() -> None:
+    """Print what is measured here: start-up, the agent's loop against the vendor's, the installed size."""
     print(
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
@@ -33,11 +92,6 @@ def main() -> None:
         first_provisional_line(env)
         agent_against_vendor_tool(Path(folder), env)
     installed_size()
-    subprocess.run([sys.executable, str(ROOT / "benchmarks" / "push.py")], check=True)
-    subprocess.run([sys.executable, str(ROOT / "benchmarks" / "per_op.py"), str(model())], check=True)
-    subprocess.run([sys.executable, "-m", "benchmarks.sampler"], check=True, cwd=ROOT)
-    subprocess.run([sys.executable, "-m", "benchmarks.agents"], check=True, cwd=ROOT)
-    subprocess.run([sys.executable, "-m", "benchmarks.serial"], check=True, cwd=ROOT)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -87,7 +141,7 @@ def agent_against_vendor_tool(folder: Path, env: dict[str, str]) -> None:
 
 def model() -> Path:
     """Return MobileNetV2 at 96 x 96 in float, made once: some milliseconds, as the vendor's tool prints hundredths of one."""
-    made = ROOT / "build" / "bench" / "mobilenet_v2-fp32.tflite"
+    made = MODEL
     if not made.is_file():
         source = made.with_name("mobilenet_v2.keras")
         source.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ _MANY_VALUES = 20
 # From so many differences on, their own scatter is known well enough to weigh them one by one.
 _ENOUGH = 30.0
 # The median of a normal quantity's distance from its mean, in standard deviations.
+# Source: F. R. Hampel (1974), "The influence curve and its role in robust estimation", J. Am. Stat. Assoc. 69, 383-393.
 _NORMAL_MEDIAN = 0.6745
 # The reach of a normal error at `CONFIDENCE`, in standard deviations.
 _NORMAL_REACH = 1.96
@@ -251,7 +252,10 @@ def _rise(power: NDArray[np.float64]) -> float:
 
 
 def _effective(shares: NDArray[np.float64]) -> float:
-    """Return how many equal terms would scatter as much as these do (Kish's effective number)."""
+    """Return how many equal terms would scatter as much as these do.
+
+    Source: L. Kish (1965), "Survey Sampling", section 11.7 (the effective number of unequal weights).
+    """
     squared = float(np.sum(shares**2))
     return float(np.sum(shares)) ** 2 / squared if squared > 0 else 0.0
 

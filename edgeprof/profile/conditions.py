@@ -68,18 +68,22 @@ def environment(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
         "throttled_before": _throttling(facts),
         "thermal_status_before": facts.thermal_status,
         "battery_percent_before": facts.battery_percent,
+        "uptime_s_before": facts.uptime_s,
     }
     return tuple((name, str(value)) for name, value in pairs.items() if value is not None)
 
 
 def with_after(before: tuple[tuple[str, str], ...], facts: BoardFacts) -> tuple[tuple[str, str], ...]:
-    """Return `before` with load, temperature, throttling and charge as they are now, after the runs."""
+    """Return `before` with what may have changed as it is now, after the runs, and when by the board's clock."""
     now = {
         "load_1min_after": facts.load_1min,
         "temp_mc_after": facts.hottest_mc(),
         "throttled_after": _throttling(facts),
         "thermal_status_after": facts.thermal_status,
         "battery_percent_after": facts.battery_percent,
+        "governor_after": " ".join(facts.governors()) or None,
+        "power_mode_after": facts.power_mode,
+        "uptime_s_after": facts.uptime_s,
     }
     return before + tuple((name, str(value)) for name, value in now.items() if value is not None)
 
@@ -121,6 +125,19 @@ def throttling(before: BoardFacts, states: Sequence[State | None], after: BoardF
     """Return the warning that a Raspberry Pi's firmware held the board back before, during or after the launches."""
     seen = [state.throttled for state in states if state and state.throttled is not None]
     return held_back(throttled_meanwhile(before.throttled, seen, after.throttled))
+
+
+def changed(before: BoardFacts, after: BoardFacts) -> tuple[Warning_, ...]:
+    """Return the warnings that somebody set the clocks otherwise while the launches ran."""
+    pairs = (
+        ("governor", " ".join(before.governors()), " ".join(after.governors())),
+        ("power mode", before.power_mode, after.power_mode),
+    )
+    return tuple(
+        warning("clocks_changed", f"the {what} was `{was}` before the runs and is `{now}` after them: somebody set it")
+        for what, was, now in pairs
+        if was and now and was != now
+    )
 
 
 def held_back(bits: int, when: str = "") -> tuple[Warning_, ...]:
@@ -165,12 +182,13 @@ def unseen(facts: BoardFacts, states: Sequence[State | None]) -> tuple[tuple[str
 
 
 def _untold(facts: BoardFacts) -> tuple[tuple[str, str], ...]:
-    """Return what other boards of its family tell and this one does not, each with its reason code."""
+    """Return what other boards tell, of its family or at all, and this one does not, each with its reason code."""
+    governor = () if facts.governors() or not facts.cpus else (("governor", "no_cpufreq"),)
     of_family = (
         ("raspberrypi,", "throttled", facts.throttled, "vcgencmd_gave_none"),
         ("nvidia,", "power_mode", facts.power_mode, "nvpmodel_gave_none"),
     )
-    return tuple(
+    return governor + tuple(
         (name, reason)
         for vendor, name, told, reason in of_family
         if told is None and any(text.startswith(vendor) for text in facts.compatible)

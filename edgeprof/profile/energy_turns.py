@@ -35,7 +35,7 @@ def energy_in_turns(
 
     Args:
         board: Where.
-        cells: What; none of them is live.
+        cells: What, those that failed before among them; none of them is live.
         facts: What the board said of itself.
         request: What the user asked for.
         attempt: Does a step of a cell, again after a cut of the link; a fault of the cell ends the cell.
@@ -50,6 +50,18 @@ def energy_in_turns(
         progress(done, windows * len(cells))
         attempt(cell, lambda one: _window(board, one, facts, request))
     _share_refusal(cells)
+    _leave_alone(cells)
+
+
+def _leave_alone(cells: Sequence[LiveCell]) -> None:
+    """Say of a cell that has no energy that its partner failed: by itself it compares with nothing."""
+    if all(cell.run.status != "failed" for cell in cells):
+        return
+    for cell in cells:
+        if cell.run.status == "running" and not cell.run.energy_turns and not _refused(cell):
+            for metric in (ENERGY, ENERGY_TURNS):
+                cell.not_measured(metric, "partner_failed")
+            cell.warn("energy_not_measured", "energy is not measured: the other of the pair failed before it")
 
 
 def _window(board: Board, cell: LiveCell, facts: BoardFacts, request: ProfileRequest) -> None:

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -86,9 +85,7 @@ class Session:
         self._watched(board, facts, together)
         if self._request.verdict_only and self._request.energy:
             told = lambda done, total: self._watch.progress(self._device.name, "energy in turns", done, total)  # noqa: E731
-            energy_in_turns(
-                board, self._running.alive(), facts, self._request, lambda c, do: self._kept(c, board, do), told
-            )
+            energy_in_turns(board, self._cells, facts, self._request, lambda c, do: self._kept(c, board, do), told)
         for step in Afterwards(board, facts, self._request, self._running, self._watch).steps():
             for cell in self._running.alive():
                 self._try(cell, board, step)
@@ -241,18 +238,24 @@ class Session:
         self._watch.launched(cell.run, done, look * len(self._cells))
 
     def _finish(self, board: Board, before: BoardFacts) -> None:
-        with suppress(LinkLost):
-            facts = parse_facts(board.agent.probe())
+        try:
+            self._compare_state(before, parse_facts(board.agent.probe()))
+        except LinkLost:
             for cell in self._running.alive():
-                cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, facts))
-                held_back = conditions.throttling(before, cell.run.states, facts)
-                clocks = self._pinning.doubts(facts, cell.run.states)
-                for found in (*held_back, *clocks, *conditions.heat(cell.run)):
-                    cell.warn(found.code, found.text)
+                cell.not_measured("state_after", "link_lost")
         for cell in self._running.alive():
             for found in conditions.after(cell):
                 cell.warn(found.code, found.text)
             self._running.complete(cell)
+
+    def _compare_state(self, before: BoardFacts, after: BoardFacts) -> None:
+        """Put into the runs how the board is after them, and what that says against it before."""
+        for cell in self._running.alive():
+            cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, after))
+            held_back = conditions.throttling(before, cell.run.states, after)
+            clocks = (*self._pinning.doubts(after, cell.run.states), *conditions.changed(before, after))
+            for found in (*held_back, *clocks, *conditions.heat(cell.run)):
+                cell.warn(found.code, found.text)
 
 
 def _lacks(cell: LiveCell, index: int) -> bool:

@@ -18,6 +18,9 @@ MOMENTARY = (
     "throttled",
     "thermal_status",
     "battery_percent",
+    "governor_after",
+    "power_mode_after",
+    "uptime_s",
     "sampler_cost",
     "clocks_set_by",
 )

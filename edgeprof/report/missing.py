@@ -7,7 +7,12 @@ from edgeprof.report.words import reason_words
 # Fields of `State`, with what people call them.
 _STATES = {"temp_mc": "temperature", "freq_khz": "clocks", "others_cores": "others' load"}
 # The same of boards of some families alone.
-_OF_SOME = {"throttled": "throttling", "power_mode": "power mode"}
+_OF_SOME = {
+    "throttled": "throttling",
+    "power_mode": "power mode",
+    "governor": "governor",
+    "state_after": "state after the runs",
+}
 # What a table shows in columns, which leave no room for a reason.
 _FIGURES = {
     ("latency_ns", "p90"): "p90",

@@ -55,7 +55,10 @@ class Compared:
     freedom: float
 
     def half(self, confidence: float) -> float | None:
-        """Return half the interval's length, in logarithms; the error is shared between the looks (Bonferroni)."""
+        """Return half the interval's length, in logarithms; the error is shared between the looks (Bonferroni).
+
+        Source: as `edgeprof.stats.estimates.over_launches`.
+        """
         if self.error is None:
             return None
         return self._quantile(1 - (1 - confidence) / self.looks / 2) * self.error
@@ -67,7 +70,12 @@ class Compared:
         return MORE if self.mean > self.margin else SAME
 
     def risk(self) -> float:
-        """Return the chance of an error at which the interval is just wholly outside the margins, or inside."""
+        """Return the chance of an error at which the interval is just wholly outside the margins, or inside.
+
+        Source: D. J. Schuirmann (1987), "A comparison of the two one-sided tests procedure and the power approach for
+        assessing the equivalence of average bioavailability", J. Pharmacokinet. Biopharm. 15, 657-680: inside the
+        margins is the same, decided by the interval.
+        """
         distance = abs(abs(self.mean) - self.margin)
         if self.error is None:
             return 1.0
@@ -82,6 +90,9 @@ class Compared:
 
         The interval's half and the quantile of that chance are added, both of t: a t test's power, as it is
         usually approximated.
+
+        Source: J. Cohen (1988), "Statistical Power Analysis for the Behavioral Sciences", 2nd ed., section 2.4, with t
+        in the place of the normal quantiles.
         """
         half = self.half(confidence)
         if half is None or self.error is None:
@@ -140,7 +151,11 @@ def compare_separate(
 
 
 def welch(base: Sequence[float], other: Sequence[float], looks: int, margin: float) -> Compared:
-    """Return how positive values of two independent samples relate, on their logarithms; see `compare_separate`."""
+    """Return how positive values of two independent samples relate, on their logarithms.
+
+    Source: as `compare_separate`; degrees of freedom by F. E. Satterthwaite (1946), "An approximate distribution of
+    estimates of variance components", Biometrics Bulletin 2, 110-114.
+    """
     logs = [np.log(np.asarray(values, dtype=float)) for values in (base, other)]
     fewest, mean = min(map(len, logs)), float(logs[1].mean() - logs[0].mean())
     if fewest < 2:

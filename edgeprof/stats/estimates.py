@@ -5,7 +5,7 @@ Process-to-process variance dominates on real machines: intervals taken from ins
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -18,6 +18,11 @@ CONFIDENCE = 0.95
 # Source: J. D. Gibbons and S. Chakraborti (2003), "Nonparametric Statistical Inference", 4th ed., section 5.2.
 MIN_SAMPLES_PER_LAUNCH = {"p05": 130, "p90": 64, "p95": 130, "p99": 662, "p999": 6636}
 _QUANTILE = {"p05": 0.05, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+# Of fewer launches than this, start-up has no interval: with one degree of freedom t reaches 13 standard errors and
+# more, 38 where three looks share the error, which says nothing of stages that differ by a tenth.
+FEWEST_STARTS = 3
 
 
 def latency_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
@@ -40,6 +45,7 @@ def is_narrow(estimate: Estimate, precision_ratio: float) -> bool:
 def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
     """Return each stage of start-up over `launches`, and their sum: the median of one observation a launch.
 
+    Fewer than `FEWEST_STARTS` launches give the median alone, without an interval.
     Where the clock counts instructions they are not measured: a process that waits for its disk executes none.
     """
     if plan.clock == CLOCK_INSTRUCTIONS:
@@ -48,7 +54,10 @@ def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Es
         )
     stages = {stage.name: [getattr(launch.start_up, stage.name) for launch in launches] for stage in fields(StartUp)}
     stages["start_ns"] = [sum(values) for values in zip(*stages.values(), strict=True)]
-    return tuple(over_launches(name, "median", values, looks=len(plan.looks)) for name, values in stages.items())
+    found = tuple(over_launches(name, "median", values, looks=len(plan.looks)) for name, values in stages.items())
+    if len(launches) >= FEWEST_STARTS:
+        return found
+    return tuple(replace(one, low=None, high=None, confidence=None) for one in found)
 
 
 def cpu_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimate, ...]:
@@ -84,6 +93,10 @@ def over_launches(
     positive and skewed to the right. Where measuring could have ended at several looks, the error that 95 % allows is
     shared between them in equal parts, so that the interval holds whichever look was the last (Bonferroni).
 
+    Source: G. J. Hahn and W. Q. Meeker (1991), "Statistical Intervals", sections 4.2 and 2.3 (simultaneous intervals by
+    Bonferroni's inequality); C. Jennison and B. W. Turnbull (2000), "Group Sequential Methods", chapter 1 (why looks
+    have to share the error).
+
     Args:
         name: The metric with its unit.
         statistic: What each value is.
@@ -109,6 +122,11 @@ def over_launches(
 
 
 def _latency(statistic: str, launches: Sequence[RawLaunch], plan: RunPlan) -> Estimate:
+    """Return a percentile: that of each launch, and over launches what `over_launches` makes of them.
+
+    Source: R. J. Hyndman and Y. Fan (1996), "Sample quantiles in statistical packages", The American Statistician 50,
+    361-365: definition 7 (linear between the order statistics at (n - 1) p), numpy's own.
+    """
     n_samples = sum(len(launch.latency_ns) for launch in launches)
     needed = MIN_SAMPLES_PER_LAUNCH.get(statistic, 1)
     if any(len(launch.latency_ns) < needed for launch in launches):

@@ -15,6 +15,8 @@ _TAILS: dict[str, Callable[[SummaryLaunch], int]] = {
 def summary_estimates(summaries: Sequence[SummaryLaunch]) -> tuple[Estimate, ...]:
     """Return the tool's figures, each the median over launches of what every launch says once, with its interval.
 
+    Source: as `edgeprof.stats.estimates.over_launches`.
+
     The least and the greatest latency are of all launches and have none.
     """
     if not summaries:

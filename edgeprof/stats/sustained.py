@@ -15,7 +15,8 @@ _ON_END = 5
 def sustained_estimates(windows: Sequence[SustainedWindow]) -> tuple[Estimate, ...]:
     """Return latency at first and at the end, and the time until it became slow; nothing if nobody asked.
 
-    There is one process behind them, so they carry no interval.
+    There is one process behind them, so they carry no interval. Levels and onset are definitions of ours, not estimates
+    of anything that a textbook names.
     """
     if not windows:
         return ()

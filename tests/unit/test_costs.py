@@ -91,7 +91,11 @@ def test_integers_take_a_quarter_of_floats(data):
 def test_the_document_is_valid_by_the_schema(capsys):
     print_costs("selftest.tflite", read_costs(SELFTEST), None, as_json=True)
 
-    jsonschema.validate(json.loads(capsys.readouterr().out), schema())
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, schema())
+    (item,) = document["items"]
+    assert item["flops"] == 2 * item["macs"] == 2 * sum(op["macs"] for op in item["ops"])
+    assert [op["flops"] for op in item["ops"]] == [2 * op["macs"] for op in item["ops"]]
 
 
 def test_people_see_each_operator_or_the_costliest(data, capsys):
@@ -102,7 +106,7 @@ def test_people_see_each_operator_or_the_costliest(data, capsys):
     out = capsys.readouterr().out
     assert out.count("CONV_2D") == 2
     assert "14 operators more: without --top" in out
-    assert "16 operators, 12.5 M MACs, 77.7 k parameters in 76.9 KiB of a file of 96.2 KiB" in out
+    assert "16 operators, 12.5 M MACs (25.0 M FLOPs), 77.7 k parameters in 76.9 KiB of a file of 96.2 KiB" in out
 
 
 def test_a_file_cut_anywhere_or_with_broken_bytes_is_an_error_and_no_traceback(tmp_path):

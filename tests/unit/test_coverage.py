@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.coverage import CONFIDENCE, EFFECTS, RUNS, SHAPES, SPREAD, simulate
+from benchmarks.coverage import CONFIDENCE, EFFECTS, RUNS, SHAPES, SPREAD, STATISTICS, simulate
 
 
 def test_intervals_cover_at_the_nominal_level_in_every_case():
     cases = list(simulate(trials=150))
 
     assert [(case.shape, case.effect) for case in cases] == [(shape, effect) for shape in SHAPES for effect in EFFECTS]
+    assert [case for case in cases if not case.holds()] == []
+
+
+def test_percentiles_cover_too_up_to_the_99th():
+    """Of launches long enough for it, ended where the median's interval was narrow."""
+    cases = list(simulate(trials=25, statistics=tuple(STATISTICS)))
+
+    assert len(cases) == len(SHAPES) * len(EFFECTS) * 4
     assert [case for case in cases if not case.holds()] == []
 
 

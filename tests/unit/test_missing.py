@@ -74,6 +74,8 @@ CASES = {
         unseen(replace(FACTS, cpus=(Cpu(0),)), replace(SEEN, freq_khz_low=None, freq_khz_high=None)),
         "clocks", "no cpufreq",
     ),
+    "no governor to read": (unseen(FACTS, SEEN), "governor", "no cpufreq"),
+    "a link that was cut after the runs": (without("state_after", "link_lost"), "state after the runs", "link lost"),
     "nobody to watch": (unseen(FACTS, None), "others' load", "sampler failed"),
     "launches too short to tell": (
         unseen(FACTS, replace(SEEN, others_cores=None)), "others' load", "too short to tell",

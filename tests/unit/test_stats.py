@@ -41,6 +41,15 @@ def test_the_interval_is_students_t_on_the_logarithms():
     assert found.confidence == 0.95
 
 
+def test_start_up_of_two_launches_has_points_and_no_interval_of_thirteen_standard_errors():
+    two, three = (start_up_estimates([launch(index, [100]) for index in range(count)], RunPlan()) for count in (2, 3))
+
+    assert [(one.point, one.low, one.high, one.confidence) for one in two if one.name == "process_start_ns"] == [
+        (10.5, None, None, None)
+    ]
+    assert all(one.low <= one.point <= one.high for one in three)
+
+
 def test_one_launch_has_a_point_and_no_interval():
     found = over_launches("latency_ns", "median", [100.0])
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from edgeprof.boards import BoardFacts, throttled_meanwhile, throttling_text, throttling_words
+from edgeprof.boards import BoardFacts, Cpu, throttled_meanwhile, throttling_text, throttling_words
 from edgeprof.profile import conditions
 from edgeprof.profile.state import Window, parse_samples, state_in
-from edgeprof.records import State
+from edgeprof.records import MOMENTARY, State
 from tests.recorded import recorded
 
 WARM, HELD = (int(line.partition("=")[2], 16) for line in recorded("pi-get_throttled.txt").splitlines())
@@ -31,6 +31,39 @@ def test_bits_as_a_real_board_said_them_read_in_words():
 )
 def test_only_what_happened_meanwhile_counts(before, seen, after, words):
     assert throttling_words(throttled_meanwhile(before, seen, after)) == words
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            {"cpus": (Cpu(0, governor="ondemand"),)},
+            {"cpus": (Cpu(0, governor="performance"),)},
+            "governor was `ondemand`",
+        ),
+        ({"power_mode": "15W"}, {"power_mode": "MAXN"}, "power mode was `15W` before the runs and is `MAXN`"),
+        ({"power_mode": "15W"}, {"power_mode": "15W"}, None),
+        ({"power_mode": "15W"}, {}, None),
+    ],
+)
+def test_a_governor_or_a_power_mode_that_somebody_set_meanwhile_gives_a_warning(before, after, words):
+    found = conditions.changed(BoardFacts(**before), BoardFacts(**after))
+
+    assert [one.code for one in found] == (["clocks_changed"] if words else [])
+    assert all(words in one.text for one in found)
+
+
+def test_the_state_before_and_after_has_its_time_on_the_boards_clock_and_is_no_condition():
+    facts = BoardFacts(uptime_s=12.5, cpus=(Cpu(0, governor="ondemand"),), power_mode="15W")
+    later = BoardFacts(uptime_s=60.25, cpus=(Cpu(0, governor="performance"),), power_mode="MAXN")
+
+    seen = dict(conditions.with_after(conditions.environment(facts), later))
+
+    assert (seen["uptime_s_before"], seen["uptime_s_after"]) == ("12.5", "60.25")
+    assert (seen["governor"], seen["governor_after"]) == ("ondemand", "performance")
+    assert (seen["power_mode"], seen["power_mode_after"]) == ("15W", "MAXN")
+    moving = {name for name in seen if name.startswith(MOMENTARY)}
+    assert moving == {"uptime_s_before", "uptime_s_after", "governor_after", "power_mode_after"}
 
 
 def test_a_board_that_was_held_back_gets_the_warning_and_one_that_was_once_does_not():

@@ -27,6 +27,8 @@ _EARLY = {"boards": 0.7, "integration": 0.9}
 _TOGETHER = {
     "tests/boards/test_gate.py": "a board that counts",
     "tests/boards/test_instructions.py": "a board that counts",
+    "tests/boards/test_no_python.py": "a board without Python",
+    "tests/boards/test_restarted.py": "a board without Python",
     "tests/contract/native/test_faults.py": "an agent under sanitizers",
     "tests/integration/test_labgrid.py": "a coordinator of labgrid",
 }

@@ -84,7 +84,7 @@ def test_set_up_probe_and_measure_over_a_uart_and_its_console_is_given_back(cli,
 
 @dataclass
 class Bench:
-    """A board at a console that is set up, as the device `bench`; and a profile of it and of this machine, which is done.
+    """A board at a console that is set up, as the device `bench`; and a profile of it and of `near`, which is done.
 
     Attributes:
         uart: Its line.
@@ -106,14 +106,12 @@ def bench(cli, tmp_path):
         port.symlink_to(uart.host)
         # The same folder on the same machine: what goes over the line at a first use is another test's matter.
         cli("device", "add", "near", "local:", "--home", tmp_path / "board/.edgeprof")
-        setup = cli("device", "setup", "near")
-        assert setup.code == 0, setup.err
         cli("device", "add", "bench", f"serial://{port}?fastest={FASTEST}&silent=3")
         model = write_diagonal(tmp_path / "twice.tflite", 2)
         counts = ("--launches", "4", "--runs", "20", "--no-energy")
-        done = cli("profile", model, "-d", "local", *counts)
+        done = cli("profile", model, "-d", "near", *counts)
         assert done.code == 0, done.err
-        asked = ("profile", model, "-d", "local", "-d", "bench", *counts, "--resume")
+        asked = ("profile", model, "-d", "near", "-d", "bench", *counts, "--resume")
         yield Bench(uart, port, tmp_path / "board", asked)
         assert eventually(lambda: not agents_of(cli, str(tmp_path / "board")))
 
@@ -145,7 +143,7 @@ def resumed(cli, bench: Bench, kept: dict) -> None:
     assert done.code == 0, done.err
     document = done.json()
     assert [(item["device"], item["status"]) for item in document["items"]] == [
-        ("local", "complete"),
+        ("near", "complete"),
         ("bench", "complete"),
     ]
     assert document["taken"] == [document["items"][0]["run_id"]]

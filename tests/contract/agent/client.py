@@ -46,6 +46,15 @@ class Board:
         for runtime in runtimes:
             (home / "runtimes" / runtime.folder).symlink_to(runtime.path)
 
+    @property
+    def place(self) -> str:
+        """Return the folder as the agent knows it."""
+        return str(self.home)
+
+    def read(self, file: str) -> bytes:
+        """Return a file that the agent named."""
+        return (self.home / file).read_bytes()
+
     def linux_agent(self, python: str) -> tuple[str, ...]:
         """Return the command of the agent in Python, but for what it is to do."""
         return (python, "-I", "-S", "-B", str(self.pyz))
@@ -75,7 +84,7 @@ class Agent:
         self._buffer = b""
         self._stderr = (board.home / f"stderr-{time.monotonic_ns()}.txt").open("w+b")
         self.process = subprocess.Popen(
-            [*command, "serve", str(board.home)],
+            [*command, "serve", board.place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -142,7 +151,7 @@ class Agent:
         """Return the outputs of samples."""
         usual = {"fresh": False, "timeout_s": 30}
         done = self.call("invoke", child=child, inputs=self.board.inputs(data), count=count, **{**usual, **params})
-        return (self.home / done["file"]).read_bytes()
+        return self.board.read(done["file"])
 
     def next(self) -> dict:
         """Return the next message, whatever it belongs to."""

@@ -25,6 +25,12 @@ EXAMPLE = ROOT / "examples" / "fashion_mnist"
 _EARLY = {"boards": 0.7, "integration": 0.9}
 # On one worker: what they share is made once. Each other module of virtual boards is such a group by itself.
 _TOGETHER = {
+    "tests/accuracy/test_host.py": "the models of MLPerf Tiny",
+    "tests/compress/test_at_once.py": "small trained models",
+    "tests/compress/test_compression.py": "models of many kinds",
+    "tests/compress/test_error_report.py": "small trained models",
+    "tests/compress/test_op_versions.py": "small trained models",
+    "tests/compress/test_recipes_effect.py": "small trained models",
     "tests/boards/test_gate.py": "a board that counts",
     "tests/boards/test_instructions.py": "a board that counts",
     "tests/boards/test_no_python.py": "a board without Python",

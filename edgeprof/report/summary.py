@@ -14,7 +14,7 @@ from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
 from edgeprof.report.document import comparison_item, document, run_item
 from edgeprof.report.missing import by_reason, missing
-from edgeprof.report.names import cell_name
+from edgeprof.report.names import cell_name, is_again
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
@@ -139,7 +139,7 @@ def figure(estimate: Estimate) -> str:
 
 def tables(runs: Sequence[RunResult], width: int) -> list[Table]:
     """Return one table with a line a cell, or where that is wider than `width` columns, tables with a column a cell."""
-    rows = [_row(run) for run in runs]
+    rows = [_row(run) | ({"recipe": f"{run.artifact.recipe} again"} if is_again(run, runs) else {}) for run in runs]
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     shown = {name: _heading(name, runs) for name in names}
     wide = table(*shown.values(), right=tuple(shown[name] for name in names if name not in _TEXT_COLUMNS))

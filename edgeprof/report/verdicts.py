@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from edgeprof import units
 from edgeprof.pairs import ENERGY
 from edgeprof.records import Comparison, RunResult
-from edgeprof.report.names import cell_name
+from edgeprof.report.names import cell_name, is_again
 from edgeprof.report.words import reason_words
 
 _WORDS = {
@@ -21,7 +21,7 @@ def verdict(found: Comparison, runs: Sequence[RunResult]) -> str:
     base, other = by_id[found.base], by_id[found.other]
     beside = [run for run in runs if run.group == base.group]
     names = f"{cell_name(other, beside)} against {cell_name(base, beside)}"
-    if cell_name(other, beside) == cell_name(base, beside):
+    if is_again(other, beside):
         names = "the same against itself"
     where = f"{base.device}: " if len({run.device for run in runs}) > 1 else ""
     what = "energy per inference " if found.name == ENERGY else ""

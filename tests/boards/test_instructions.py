@@ -36,9 +36,9 @@ def two_busy_loops():
             loop.wait()
 
 
-def instructions(cli, device, *models) -> dict[str, dict]:
-    """Return each model's estimate by `MODEL-RECIPE`."""
-    done = cli("profile", *models, "-d", device, "--json")
+def instructions(cli, device, *models, launches=1) -> dict[str, dict]:
+    """Return each model's estimate by `MODEL-RECIPE`; one launch counts what the next will."""
+    done = cli("profile", *models, "-d", device, "-k", launches, "--json")
     assert done.code == 0, done.err
     document = done.json()
     jsonschema.validate(document, schema())
@@ -57,7 +57,7 @@ def test_counts_repeat_under_load_and_on_another_board_and_tell_two_percent_apar
     add_standing("cortex-a76", "one", clock="instructions")
     add("cortex-a76", "other", clock="instructions")
 
-    alone = instructions(cli, "one", *dense.values())
+    alone = instructions(cli, "one", *dense.values(), launches=4)
     with two_busy_loops():
         beside = instructions(cli, "one", dense["less"])
     elsewhere = instructions(cli, "other", dense["less"])
@@ -93,7 +93,7 @@ def test_a_pair_on_counts_of_instructions_has_a_sure_verdict(add_standing, cli, 
 
     two_percent = cli("ab", *dense.values(), "-d", "one", "--margin", "0.01", "--json").json()
     control = cli("ab", tflite["int8"], "--control", "-d", "one", "--json").json()
-    shown = cli("ab", tflite["fp32"], tflite["int8"], "-d", "one")
+    shown = cli("ab", tflite["fp32"], tflite["int8"], "-d", "one", "-k", "2")
 
     assert [found["verdict"] for found in two_percent["comparisons"]] == ["more"]
     assert [found["verdict"] for found in control["comparisons"]] == ["same"]

@@ -29,6 +29,7 @@ from edgeprof.records import (
 from edgeprof.report import summary
 from edgeprof.report.document import document, row_item, run_item, schema
 from edgeprof.report.modelfile import file_text
+from edgeprof.report.names import cell_name
 from edgeprof.report.runs import print_run
 from edgeprof.report.text import plain, table
 from edgeprof.scores import Agreement
@@ -387,3 +388,13 @@ def test_what_a_run_did_not_measure_stands_below_its_figures_by_reason(capsys):
     out = capsys.readouterr().out
     assert "not measured: " in out
     assert "power_mw mean" in out.partition("not measured: ")[2]
+
+
+def test_the_second_of_a_control_is_told_from_the_first():
+    pair = [replace(RUN, run_id=name, group="g") for name in ("one", "two")]
+    elsewhere = [replace(run, group=None) for run in pair]
+
+    assert [cell_name(run, pair) for run in pair] == ["pi5", "pi5 again"]
+    assert [cell_name(run, elsewhere) for run in elsewhere] == ["pi5", "pi5"]
+    (shown,) = summary.tables(pair, 240)
+    assert list(next(column for column in shown.columns if column.header == "recipe").cells)[1].plain == "int8 again"

@@ -36,9 +36,9 @@ def two_busy_loops():
             loop.wait()
 
 
-def instructions(cli, device, *models, launches=1) -> dict[str, dict]:
-    """Return each model's estimate by `MODEL-RECIPE`; one launch counts what the next will."""
-    done = cli("profile", *models, "-d", device, "-k", launches, "--json")
+def instructions(cli, device, *words) -> dict[str, dict]:
+    """Return each model's estimate by `MODEL-RECIPE`; `words` are models and options."""
+    done = cli("profile", *words, "-d", device, "--json")
     assert done.code == 0, done.err
     document = done.json()
     jsonschema.validate(document, schema())
@@ -57,7 +57,7 @@ def test_counts_repeat_under_load_and_on_another_board_and_tell_two_percent_apar
     add_standing("cortex-a76", "one", clock="instructions")
     add("cortex-a76", "other", clock="instructions")
 
-    alone = instructions(cli, "one", *dense.values(), launches=4)
+    alone = instructions(cli, "one", *dense.values())
     with two_busy_loops():
         beside = instructions(cli, "one", dense["less"])
     elsewhere = instructions(cli, "other", dense["less"])
@@ -73,7 +73,7 @@ def test_int8_beats_float_by_more_where_the_processor_multiplies_bytes_four_at_a
     gains = {}
     for kind, start in (("cortex-a53", add), ("cortex-a76", add_standing)):
         start(kind, kind, clock="instructions")
-        counted = instructions(cli, kind, tflite["fp32"], tflite["int8"])
+        counted = instructions(cli, kind, tflite["fp32"], tflite["int8"], "-k", "1")
         fp32, int8 = counted.values()
         gains[kind] = fp32["point"] / int8["point"]
     isa = {run["device"]: run["environment"]["isa"] for run in runs_of(cli)}

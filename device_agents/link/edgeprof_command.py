@@ -30,7 +30,7 @@ class Command:
         self._noise, self._status, self._ended_at, self._kill_at = b"", None, None, None
 
     def wants(self) -> dict:
-        """Return what it waits for, by descriptor: a method to call."""
+        """Return what it waits for, by descriptor: a method to call, which does nothing once it was let go of."""
         found = {}
         if self._input and not self._in.closed:
             found[self._in.fileno()] = (select.POLLOUT, self._feed)
@@ -90,6 +90,8 @@ class Command:
         self._ended_at = self._ended_at or 0.0
 
     def _feed(self) -> None:
+        if self._in.closed:
+            return
         try:
             count = os.write(self._in.fileno(), self._input)
         except BlockingIOError:
@@ -105,6 +107,8 @@ class Command:
             self.end_input()
 
     def _hear(self) -> None:
+        if self._out.closed:
+            return
         data = os.read(self._out.fileno(), _CHUNK_BYTES)
         if data:
             self._streams.write(self.channel, data)
@@ -113,6 +117,8 @@ class Command:
             self._streams.end(self.channel)
 
     def _drain(self) -> None:
+        if self._err.closed:
+            return
         data = os.read(self._err.fileno(), 1 << 16)
         self._noise = (self._noise + data)[-_KEPT_BYTES:]
         if not data:

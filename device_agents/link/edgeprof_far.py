@@ -77,7 +77,7 @@ class Far:
             if descriptor != self._terminal or events & ~select.POLLOUT:
                 wants[descriptor][1]()
             if descriptor == self._terminal and events & select.POLLOUT:
-                self._out = self._out[os.write(self._terminal, self._out) :]
+                self._write()
 
     def _patience_ms(self) -> int:
         times = [self._link.wake_at(), self._link.heard_at + self._silent_s, time.monotonic() + 1]
@@ -87,8 +87,17 @@ class Far:
     def _woken(self) -> None:
         os.read(self._wake_in, 512)
 
+    def _write(self) -> None:
+        try:
+            self._out = self._out[os.write(self._terminal, self._out) :]
+        except BlockingIOError:
+            pass  # another process writes there at this very moment
+
     def _hear(self) -> None:
-        data = os.read(self._terminal, 1 << 16)
+        try:
+            data = os.read(self._terminal, 1 << 16)
+        except BlockingIOError:
+            return
         if not data:
             raise EOFError
         for kind, channel, payload in self._link.receive(data, time.monotonic()):

@@ -369,6 +369,23 @@ def test_a_far_end_that_is_killed_says_so_and_gives_the_console_back(at, way, ua
     assert b"back-42" in hears(uart, b"back-42", b"echo back-$((6*7))\r", 12)
 
 
+def test_a_command_that_is_let_go_of_as_it_ends_leaves_the_link_alone(at, way):
+    """A far end that had no time meanwhile, as on a starved board, finds both at one look."""
+    at(SHELL)
+    with closing(way()) as transport:
+        far = int(run(transport, ("sh", "-c", "echo $PPID"), 60).stdout)
+        channel = transport.open(("sh", "-c", "echo $$; exec sleep 600"))
+        pid = int(channel.read(60))
+        os.kill(far, signal.SIGSTOP)
+        os.kill(pid, signal.SIGKILL)
+        channel.close()
+        time.sleep(0.5)
+
+        os.kill(far, signal.SIGCONT)
+
+        assert works(transport)
+
+
 def test_commands_end_with_the_link(at, way, tmp_path):
     at(SHELL)
     with closing(way()) as transport:

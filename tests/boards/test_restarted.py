@@ -45,7 +45,7 @@ def nobody_is_left(qemu: Qemu) -> None:
 
 
 def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_again_once_it_is_up(board, cli):
-    asked = ("profile", MODEL, "-d", "local", "-d", "board", "-k", "2", "--runs", "20", "--no-energy")
+    asked = ("profile", MODEL, "-d", "local", "-d", "board", "-k", "3", "--runs", "20", "--no-energy")
     port, qemu = board.qemu.ssh_port(), board.qemu
     process = begun(cli, *asked, "--reconnect", "1")
 
@@ -64,7 +64,7 @@ def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_agai
     assert "hint: what finished is stored" in err
     assert "Traceback" not in err
     assert {device: run["status"] for device, run in before.items()} == {"local": "complete", "board": "interrupted"}
-    assert before["board"]["n_launches"] == 1
+    assert 1 <= before["board"]["n_launches"] < 3
     assert resumed.code == 0, resumed.err
     document = resumed.json()
     assert document["taken"] == [before["local"]["run_id"]]
@@ -72,15 +72,16 @@ def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_agai
         ("local", "complete"),
         ("board", "complete"),
     ]
-    assert after[before["board"]["run_id"]]["n_launches"] == 1
+    assert after[before["board"]["run_id"]]["n_launches"] == before["board"]["n_launches"]
     nobody_is_left(qemu)
 
 
 def test_a_board_whose_clock_is_set_all_the_while_loses_nothing_and_its_times_are_no_years(board, cli):
     process = begun(cli, "profile", MODEL, "-d", "board", "-k", "2", "--runs", "20", "--no-energy", "--json")
 
+    end = time.monotonic() + 600
     try:
-        while process.poll() is None:
+        while process.poll() is None and time.monotonic() < end:
             board.qemu.tell("date -s 2001-01-01; sleep 0.3; date -s 2040-01-01; sleep 0.3")
     finally:
         board.qemu.tell(f"date -s @{int(time.time())}")

@@ -102,7 +102,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compress", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which subjects: {', '.join(NAMES)}")
     parser.add_argument("--minutes", type=float, help="begin nothing after so many")
-    parser.add_argument("--all", action="store_true", help="every subject and every recipe: about four hours")
+    parser.add_argument("--all", action="store_true", help="every subject and every recipe: four to five hours")
     parser.add_argument("--again", action="store_true", help="measure latencies and instructions anew")
     parser.add_argument("--only", action="append", choices=STAGES, help="this stage alone; repeat for several")
     parser.add_argument("--page-only", action="store_true", help="measure nothing")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from edgeprof.boards import BoardFacts
 from edgeprof.power import METRICS
-from edgeprof.profile import conditions
+from edgeprof.profile import doubts
 from edgeprof.profile.cells import LiveCell, evaluate, known_content
 from edgeprof.profile.cold import measure_cold
 from edgeprof.profile.energy import measure_power
@@ -41,7 +41,7 @@ class Afterwards:
             return
         windows = measure_sustained(self._board, cell.cell, seconds, self._progress(f"{cell.title()}: sustained"))
         cell.run = replace(cell.run, sustained=windows)
-        for found in conditions.held_back(throttled_in(windows), "in the sustained run "):
+        for found in doubts.held_back(throttled_in(windows), "in the sustained run "):
             cell.warn(found.code, found.text)
         self._running.save(cell)
 

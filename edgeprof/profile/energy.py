@@ -24,7 +24,7 @@ from edgeprof.power import (
 from edgeprof.power.source import PowerSource
 from edgeprof.profile.battery import UNREADABLE, by_battery, covers_words
 from edgeprof.profile.cells import LiveCell
-from edgeprof.profile.conditions import held_back
+from edgeprof.profile.doubts import held_back
 from edgeprof.profile.metering import MeterFailed, metered
 from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
 from edgeprof.profile.phases import LONG_RUN_S, Course, Phases, live_child, run_long, run_phases, whole_seconds

@@ -10,7 +10,7 @@ from typing import TypeVar
 from edgeprof.boards import BoardFacts
 from edgeprof.devices import Device
 from edgeprof.errors import EdgeprofError
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.cells import LiveCell, known_facts
 from edgeprof.profile.launch import Cell
 from edgeprof.profile.outcome import Failure, Watch
@@ -70,7 +70,7 @@ class Running:
             key: The hash of all that the cell is.
             facts: What the board says of itself; `None` where it cannot be asked.
         """
-        doubts = conditions.before(facts, self._device, artifact, plan) if facts else ()
+        found = doubts.before(facts, self._device, artifact, plan) if facts else ()
         return RunResult(
             run_id=self._setting.store.new_run_id(),
             created_unix_s=time.time(),
@@ -84,7 +84,7 @@ class Running:
             runtime=None,
             environment=conditions.environment(facts) if facts else (),
             facts=known_facts(artifact),
-            warnings=(*self._request.warnings, *doubts),
+            warnings=(*self._request.warnings, *found),
             session=self._setting.session,
             cell_sha256=key,
         )
@@ -125,7 +125,7 @@ class Running:
     def interrupt(self) -> None:
         """Say that the cells under way end here; a store that is gone does not hide why."""
         for cell in self.alive():
-            for found in conditions.after(cell):
+            for found in doubts.after(cell):
                 cell.warn(found.code, found.text)
             cell.run = replace(cell.run, status="interrupted")
             with suppress(EdgeprofError):

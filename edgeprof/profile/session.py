@@ -8,7 +8,7 @@ from typing import TypeVar
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, LinkLost, MeasurementError, ModelError, UsageError
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.afterwards import Afterwards
 from edgeprof.profile.cells import LiveCell, check_outputs, push_inputs
 from edgeprof.profile.energy_turns import energy_in_turns
@@ -244,7 +244,7 @@ class Session:
             for cell in self._running.alive():
                 cell.not_measured("state_after", "link_lost")
         for cell in self._running.alive():
-            for found in conditions.after(cell):
+            for found in doubts.after(cell):
                 cell.warn(found.code, found.text)
             self._running.complete(cell)
 
@@ -252,9 +252,9 @@ class Session:
         """Put into the runs how the board is after them, and what that says against it before."""
         for cell in self._running.alive():
             cell.run = replace(cell.run, environment=conditions.with_after(cell.run.environment, after))
-            held_back = conditions.throttling(before, cell.run.states, after)
-            clocks = (*self._pinning.doubts(after, cell.run.states), *conditions.changed(before, after))
-            for found in (*held_back, *clocks, *conditions.heat(cell.run)):
+            held_back = doubts.throttling(before, cell.run.states, after)
+            clocks = (*self._pinning.doubts(after, cell.run.states), *doubts.changed(before, after))
+            for found in (*held_back, *clocks, *doubts.heat(cell.run)):
                 cell.warn(found.code, found.text)
 
 

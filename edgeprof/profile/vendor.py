@@ -11,7 +11,7 @@ from statistics import median
 from edgeprof.boards import BoardFacts, parse_facts
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, MeasurementError, UsageError
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.request import ProfileRequest, resolve_cpus
 from edgeprof.profile.resume import cell_keys
@@ -132,7 +132,7 @@ def _doubt(cell: LiveCell) -> None:
     if typical < _COARSE_NS:
         shown = quantity("latency_ns", typical)
         cell.warn("short_inference", f"a run takes {shown}, and {TOOL} counts whole microseconds")
-    for found in conditions.heat(cell.run):
+    for found in doubts.heat(cell.run):
         cell.warn(found.code, found.text)
 
 

@@ -174,7 +174,7 @@ def _facts(facts: BoardFacts) -> list[tuple[str, object]]:
         ("kernel", facts.kernel),
         ("machine", facts.machine),
         ("C library", facts.libc_text()),
-        ("Python", facts.python),
+        ("Python", facts.python or "none"),
         ("cores", facts.core_summary()),
         ("caches", ", ".join(cache.text() for cache in facts.caches())),
         ("governor", ", ".join(facts.governors())),

@@ -166,7 +166,7 @@ def test_a_host_that_is_killed_keeps_every_finished_launch(stage, cli, far):
 
 def test_what_is_complete_when_the_host_is_killed_is_not_measured_again(cli, samples):
     """On this machine, at the last write of all: the first cell is complete, and the second is not."""
-    halted = Halted(cli, Stage("edgeprof.profile.session:conditions.after", 2, 4), *MATRIX)
+    halted = Halted(cli, Stage("edgeprof.profile.session:doubts.after", 2, 4), *MATRIX)
     halted.kill()
     before = rows(cli)
 

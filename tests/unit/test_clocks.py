@@ -16,7 +16,7 @@ from edgeprof.boards import (
 )
 from edgeprof.compare.conditions import differing
 from edgeprof.errors import DeviceError, UsageError
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.pinning import Pinning, pin_doubts
 from edgeprof.profile.state import Window, parse_samples, state_in
 from edgeprof.profile.sustained import throttled_in
@@ -136,10 +136,10 @@ def test_advice_holds_the_groups_that_may_move_and_no_others():
 
 
 def test_a_run_warns_of_each_group_whose_clock_may_move():
-    loose = conditions.before(BoardFacts(policies=BOTH), device(), artifact(), RunPlan())
-    held = conditions.before(BoardFacts(policies=(pinned(LITTLE, 900_000),)), device(), artifact(), RunPlan())
-    phone = conditions.before(BoardFacts(policies=BOTH, libc="bionic"), device(), artifact(), RunPlan())
-    old = conditions.before(BoardFacts(cpus=(Cpu(0, governor="ondemand"),)), device(), artifact(), RunPlan())
+    loose = doubts.before(BoardFacts(policies=BOTH), device(), artifact(), RunPlan())
+    held = doubts.before(BoardFacts(policies=(pinned(LITTLE, 900_000),)), device(), artifact(), RunPlan())
+    phone = doubts.before(BoardFacts(policies=BOTH, libc="bionic"), device(), artifact(), RunPlan())
+    old = doubts.before(BoardFacts(cpus=(Cpu(0, governor="ondemand"),)), device(), artifact(), RunPlan())
 
     assert [found.code for found in loose] == ["powersave_governor"]
     assert "cpu0-3 600-1200 MHz by ondemand; cpu4-5 408-1800 MHz by schedutil" in loose[0].text
@@ -263,8 +263,8 @@ def test_throttling_in_a_long_run_is_seen_second_by_second():
 
     assert throttled_in(windows) == 0x5
     assert throttled_in(windows[:2]) == 0
-    assert conditions.held_back(0) == ()
-    found = conditions.held_back(0x5, "in the sustained run ")
+    assert doubts.held_back(0) == ()
+    found = doubts.held_back(0x5, "in the sustained run ")
     assert found[0].code == "throttled"
     assert found[0].text.startswith("in the sustained run the firmware held the board back (under-voltage, throttled)")
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.state import Watcher, Window, cost_ratio, parse_samples, state_in
 from edgeprof.records import CoreClock, State
 
@@ -86,9 +86,9 @@ def test_warnings_name_others_and_clocks_that_fell():
     busy = State(None, None, None, 0.8)
     fell = [State(60_000, 600_000, khz, 0.0) for khz in (2_400_000, 2_400_000, 1_500_000)]
 
-    assert [w.code for w in conditions._state([busy, busy])] == ["other_load"]
-    assert conditions._state(fell)[0].text.startswith("the fastest core ran at 1500 to 2400 MHz")
-    assert conditions._state([None, State(None, None, None, None)]) == []
+    assert [w.code for w in doubts._state([busy, busy])] == ["other_load"]
+    assert doubts._state(fell)[0].text.startswith("the fastest core ran at 1500 to 2400 MHz")
+    assert doubts._state([None, State(None, None, None, None)]) == []
 
 
 def test_latency_that_rises_in_one_launch_and_falls_in_another_does_not_drift():
@@ -96,10 +96,10 @@ def test_latency_that_rises_in_one_launch_and_falls_in_another_does_not_drift():
         launches = [SimpleNamespace(latency_ns=[round(1000 + end * i / 8) for i in range(80)]) for end in ends]
         return SimpleNamespace(launches=launches)
 
-    (rising,) = conditions._drift(run(20, 20, -20))
+    (rising,) = doubts._drift(run(20, 20, -20))
 
     assert rising.text.startswith("latency rises by 17.")
-    assert conditions._drift(run(20, -20, 0)) == conditions._drift(run(20, 0, 0)) == []
+    assert doubts._drift(run(20, -20, 0)) == doubts._drift(run(20, 0, 0)) == []
 
 
 def test_what_watching_took_is_a_share_of_a_core_and_unknown_where_samples_do_not_say():

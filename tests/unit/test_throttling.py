@@ -3,7 +3,7 @@
 import pytest
 
 from edgeprof.boards import BoardFacts, Cpu, throttled_meanwhile, throttling_text, throttling_words
-from edgeprof.profile import conditions
+from edgeprof.profile import conditions, doubts
 from edgeprof.profile.state import Window, parse_samples, state_in
 from edgeprof.records import MOMENTARY, State
 from tests.recorded import recorded
@@ -47,7 +47,7 @@ def test_only_what_happened_meanwhile_counts(before, seen, after, words):
     ],
 )
 def test_a_governor_or_a_power_mode_that_somebody_set_meanwhile_gives_a_warning(before, after, words):
-    found = conditions.changed(BoardFacts(**before), BoardFacts(**after))
+    found = doubts.changed(BoardFacts(**before), BoardFacts(**after))
 
     assert [one.code for one in found] == (["clocks_changed"] if words else [])
     assert all(words in one.text for one in found)
@@ -69,8 +69,8 @@ def test_the_state_before_and_after_has_its_time_on_the_boards_clock_and_is_no_c
 def test_a_board_that_was_held_back_gets_the_warning_and_one_that_was_once_does_not():
     states = (State(None, None, None, None, throttled=HELD), None)
 
-    held = conditions.throttling(BoardFacts(throttled=WARM), states, BoardFacts(throttled=WARM))
-    once = conditions.throttling(BoardFacts(throttled=WARM), (), BoardFacts(throttled=WARM))
+    held = doubts.throttling(BoardFacts(throttled=WARM), states, BoardFacts(throttled=WARM))
+    once = doubts.throttling(BoardFacts(throttled=WARM), (), BoardFacts(throttled=WARM))
 
     assert [found.code for found in held] == ["throttled"]
     assert "under-voltage" in held[0].text

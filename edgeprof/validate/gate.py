@@ -1,6 +1,6 @@
 """Running a gate: measure what its checks need, judge, and measure again what did not pass."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +60,8 @@ def run_gate(release: Release, store: Store, watch: GateWatch) -> GateResult:
     places = list(dict.fromkeys(_Place(check.artifact, devices[check.device]) for check in release.checks))
     setting = _Setting(store, watch)
     requests = {place: _request(place, release, watch) for place in places}
+    for device, text in _lacking(requests, release, baselines):
+        watch.say(device, text)
     runs, errors = _measured(requests, release.launches, setting)
     first = _judged(release.checks, runs, baselines)
     open_ = [one.check for one in first if one.sampled and one.verdict != PASS]
@@ -72,6 +74,21 @@ def run_gate(release: Release, store: Store, watch: GateWatch) -> GateResult:
     verdicts = tuple(final(one, second.get(one.check)) for one in first)
     measured = tuple(run for found in (*runs.values(), *more.values()) for run in found)
     return GateResult(verdicts, measured, (*errors, *later))
+
+
+def _lacking(
+    requests: dict[_Place, ProfileRequest], release: Release, baselines: dict[Path, tuple[Baseline, ...]]
+) -> Iterator[tuple[str, str]]:
+    """Yield devices with what a file of baselines does not hold for them: told before minutes of measuring."""
+    for place, request in requests.items():
+        device = place.device.name
+        held = [one for one in release.checks if (one.artifact, one.device) == (place.artifact, device)]
+        for file in dict.fromkeys(one.baseline for one in held if one.baseline):
+            there = {(one.model, one.recipe, one.device) for one in baselines[file]}
+            for made in request.artifacts[:1]:
+                if (made.model, made.recipe, device) not in there:
+                    what = f"no baseline of {made.model} {made.recipe} in `{file.name}`"
+                    yield device, f"{what}: what is held against it stays inconclusive"
 
 
 def final(first: Verdict, second: Verdict | None) -> Verdict:

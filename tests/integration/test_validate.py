@@ -80,6 +80,18 @@ def test_a_saved_run_is_a_baseline_for_the_next_build(gate, cli):
     assert other.code == 0
 
 
+def test_a_file_that_lacks_the_baseline_is_named_before_anything_is_measured(gate, cli):
+    (cli.folder / "baselines.json").write_text('{"schema": 1, "kind": "baseline", "items": []}')
+
+    done = gate('baseline = "baselines.json"\nno_worse = { size = "0 %" }')
+
+    assert done.code == 4
+    said = done.err.partition("no baseline of m as-is in `baselines.json`")
+    assert said[1]
+    assert "connecting" in said[2]
+    assert "no baseline of m as-is on local in `baselines.json`" in done.out
+
+
 @pytest.mark.parametrize(
     ("budget", "options", "words"),
     [

@@ -81,9 +81,11 @@ class Relay:
             self._start(self._pump_back, far, near)
 
     def _pump(self, near: socket.socket, far: socket.socket) -> None:
+        """Hand on the end too, also a reset: that of a host which was killed before it read all that was there."""
         with contextlib.suppress(OSError):
             while data := near.recv(1 << 16):
                 self._hand_on(data, far)
+        with contextlib.suppress(OSError):
             far.shutdown(socket.SHUT_WR)
 
     def _pump_back(self, far: socket.socket, near: socket.socket) -> None:

@@ -23,6 +23,7 @@ from edgeprof.remote import SetupOptions, connect_board
 from edgeprof.remote.selftest import self_test
 from edgeprof.transport.files import push_bytes
 from edgeprof.transport.serial import SerialTransport
+from edgeprof.transport.serialconsole import USUAL
 from edgeprof.transport.serialconsole import Console as Prompt
 from edgeprof.transport.serialport import open_line
 from edgeprof.transport.serialurl import parse_address
@@ -83,7 +84,7 @@ def on_a_prompt(home: Path, data: bytes, way) -> float | None:  # noqa: ANN001 -
     uart = Uart(BAUD)
     console = Console(uart, SHELL, home)
     line = open_line(parse_address(f"serial://{uart.host}?baud={BAUD}"))
-    prompt = Prompt(line)
+    prompt = Prompt(line, USUAL)
     try:
         prompt.type("exec env PS1='$ ' sh\r")
         prompt.listen()

@@ -57,12 +57,12 @@ def run(folder: Path, count: int, *, say: bool = False) -> None:
     model = ROOT / "device_agents" / "selftest.tflite"
     named = [part for n in range(1, count + 1) for part in ("-d", f"d{n}")]
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edgeprof", "profile", str(model), *named, *PLAN],
-        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    said = process.stderr.read().decode()
-    _, status, used = os.wait4(process.pid, 0)
+    command = [sys.executable, "-m", "edgeprof", "profile", str(model), *named, *PLAN]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, used = os.wait4(process.pid, 0)
+        errors.seek(0)
+        said = errors.read().decode()
     wall = time.perf_counter() - started
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit(f"profile failed: {said[-2000:]}")

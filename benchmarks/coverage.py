@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.signal import lfilter
 
@@ -93,7 +94,7 @@ def _profile(
 
 def _launches(
     chance: np.random.Generator, shape: str, effect: int, launches: int, runs: int, statistics: Sequence[str]
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """Return a row for each statistic, with its value in each launch."""
     steps = chance.normal(size=(launches, runs)) * np.sqrt(1 - AUTOCORRELATION**2)
     steps[:, 0] /= np.sqrt(1 - AUTOCORRELATION**2)
@@ -103,17 +104,17 @@ def _launches(
     return np.quantile(1e6 * np.exp(within + between), [STATISTICS[name] for name in statistics], axis=1)
 
 
-def _shaped(uniform: np.ndarray, normal: np.ndarray, shape: str) -> np.ndarray:
+def _shaped(uniform: NDArray[np.float64], normal: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
     """Return logarithms of samples with a spread of about `SPREAD`, in the order of `normal`."""
     if shape == "log-normal":
         return SPREAD * normal
     if shape == "heavy-tailed":
-        return SPREAD * stats.t.ppf(uniform, 2) / 2
+        return SPREAD * np.asarray(stats.t.ppf(uniform, 2)) / 2
     # Two modes, 70 to 30, four of their own widths apart.
     width = SPREAD / 2
     low = uniform < 0.7
     inner = np.where(low, uniform / 0.7, (uniform - 0.7) / 0.3)
-    return width * stats.norm.ppf(np.clip(inner, 1e-12, 1 - 1e-12)) + np.where(low, 0, 4 * width)
+    return width * np.asarray(stats.norm.ppf(np.clip(inner, 1e-12, 1 - 1e-12))) + np.where(low, 0, 4 * width)
 
 
 def main() -> None:

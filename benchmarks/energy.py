@@ -35,7 +35,7 @@ _STEP_W = 0.005
 _FINE = 20_000
 _METER_HZ, _ALL_S, _RUN_S = 100, 23.0, (6.0, 16.0)
 
-Load = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Load = Callable[[NDArray[np.float64]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,8 @@ def _drawn_gate(slower: float, spread: float, day: float, chance: np.random.Gene
     """Run a gate of one check on drawn launches; return its final verdict."""
     then, now = np.exp(chance.normal(0, day, 2))
     base = _run("base", now if older else then, FIRST, spread, chance)
-    how = {"older": Path("old.tflite")} if older else {"baseline": Path("b.json")}
-    check = Check(Released("m", Path("m.tflite")), "board", BY_KEY["latency"], worse_ratio=ALLOWED, **how)
+    check = Check(Released("m", Path("m.tflite")), "board", BY_KEY["latency"], worse_ratio=ALLOWED)
+    check = replace(check, older=Path("old.tflite")) if older else replace(check, baseline=Path("b.json"))
     stages = []
     for count in (FIRST, SECOND):
         new = _run("new", slower * now, count, spread, chance)

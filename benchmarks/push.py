@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.timing import seconds
 from edgeprof.transport import Transport, connect, offered_key
 from edgeprof.transport.files import push, run
 from tests.sshd import Sshd, start_sshd
@@ -45,7 +46,9 @@ def main() -> None:
 
 def measure(server: Sshd, folder: Path, args: argparse.Namespace) -> None:
     pairs, mb = args.pairs, args.mb
-    offered_key(server.url).trust(None)
+    offered = offered_key(server.url)
+    assert offered is not None
+    offered.trust(None)
     started = time.perf_counter()
     way = connect(server.url)
     connect_s = time.perf_counter() - started
@@ -94,12 +97,6 @@ def ssh(server: Sshd, folder: Path) -> list[str]:
 
 def scp(server: Sshd, folder: Path, source: Path) -> list[str]:
     return ["scp", "-q", *options(folder), "-P", str(server.port), str(source), f"127.0.0.1:{folder}/copied"]
-
-
-def seconds(call) -> float:  # noqa: ANN001 - any call
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.timing import seconds
 from edgeprof.devices import Device
 from edgeprof.remote import SetupOptions, connect_board
 from edgeprof.remote.selftest import self_test
@@ -32,6 +34,8 @@ from tests.contract.transport.uart import SHELL, Console, Uart
 BAUD, FAST = 115_200, 921_600
 BYTES_PER_S = BAUD / 10
 TEST_INPUT_BYTES = 27_648
+
+Way = Callable[[Prompt, str, Path, bytes], float | None]
 
 
 def main() -> None:
@@ -80,7 +84,7 @@ def test_input(home: Path) -> None:
     print(f"{TEST_INPUT_BYTES:,} bytes of test input, which do not compress: {took:.2f} s; wanted <= 2.6")
 
 
-def on_a_prompt(home: Path, data: bytes, way) -> float | None:  # noqa: ANN001 - one of those below
+def on_a_prompt(home: Path, data: bytes, way: Way) -> float | None:
     uart = Uart(BAUD)
     console = Console(uart, SHELL, home)
     line = open_line(parse_address(f"serial://{uart.host}?baud={BAUD}"))
@@ -159,12 +163,6 @@ def connect_packed() -> None:
     """Have the runtime downloaded and packed before the clock starts."""
     with connect_board(Device("local", "local:"), SetupOptions(runtime="litert"), lambda _: None):
         pass
-
-
-def seconds(call) -> float:  # noqa: ANN001 - any call
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

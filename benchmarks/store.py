@@ -7,13 +7,13 @@ import os
 import platform
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from benchmarks.timing import seconds
 from edgeprof.store import RunFilter, documents, open_store
 from edgeprof.store.store import _packed
 from tests import postgres
@@ -21,6 +21,8 @@ from tests.unit.test_store import LAUNCH, RUN
 
 RUNS, LAUNCHES, SAMPLES = 10_000, 8, 500
 REPEATS = 7
+
+Ask = Callable[[], Sequence[object]]
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
 def times(name: str, url: str) -> None:
     with open_store(url) as store:
         fill(store._engine)
-        for what, ask in (
+        asked: tuple[tuple[str, Ask], ...] = (
             ("all listed", store.list_runs),
             ("newest 30", lambda: store.list_runs(30)),
             ("of one device", lambda: store.list_runs(wanted=RunFilter(device="d7"))),
@@ -47,7 +49,8 @@ def times(name: str, url: str) -> None:
                 "of one model, complete, newest 30",
                 lambda: store.list_runs(30, RunFilter(model="m3", status="complete")),
             ),
-        ):
+        )
+        for what, ask in asked:
             found = [seconds(ask) for _ in range(REPEATS)]
             print(f"{name}: {what}: median {1000 * statistics.median(found):.0f} ms ({len(ask())} runs)")
 
@@ -79,12 +82,6 @@ def fill(engine: sa.Engine) -> None:
                     for n in numbers for i in range(LAUNCHES)
                 ],
             )  # fmt: skip
-
-
-def seconds(ask: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    ask()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgeprof.errors import UsageError
+from edgeprof.names import did_you_mean, refuse_unknown_keys
 from edgeprof.resources import write_whole
-from edgeprof.targets import did_you_mean, load_target, refuse_unknown_keys
+from edgeprof.targets import load_target
 
 CONFIG_DIR_VARIABLE = "EDGEPROF_CONFIG_DIR"
 RUNTIMES = ("litert", "tflite-runtime")

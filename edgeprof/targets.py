@@ -11,6 +11,7 @@ from typing import Any
 
 from edgeprof import resources
 from edgeprof.errors import UsageError
+from edgeprof.names import did_you_mean, refuse_unknown_keys
 
 ARCHITECTURES = ("aarch64", "armv7l", "riscv64", "x86_64")
 
@@ -186,26 +187,6 @@ def architecture_of(machine: str | None) -> str | None:
     word = (machine or "").lower()
     word = _MACHINES.get(word, word)
     return word if word in ARCHITECTURES else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean … ? ` with the nearest known word, or nothing where none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
-
-    near = get_close_matches(word, list(known), n=1)
-    return f"did you mean `{near[0]}`? " if near else ""
-
-
-def refuse_unknown_keys(table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
-    """Refuse a key that nobody would read.
-
-    Raises:
-        UsageError: With the known keys in its hint.
-    """
-    for key in table:
-        if key not in known:
-            hint = f"{did_you_mean(key, known)}known keys: {', '.join(known)}"
-            raise UsageError(f"unknown key in {where}: `{key}`", hint)
 
 
 def read_target(path: Path) -> Target:

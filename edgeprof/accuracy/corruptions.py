@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgeprof.accuracy.evaluation import EvalSet
 from edgeprof.analysis.numbers import Array
 from edgeprof.errors import ModelError, UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 Image = NDArray[np.float64]
 Corrupt = Callable[[Image, float, np.random.Generator], Image]

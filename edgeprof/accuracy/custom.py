@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgeprof.accuracy.scoring import Metric, Numbers, Weighted
 from edgeprof.analysis.numbers import Array
 from edgeprof.errors import UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.scores import HIGHER, LOWER
-from edgeprof.targets import did_you_mean
 
 _SHAPE = "def my_metric(labels, outputs): return a number, or an array of one a sample"
 _BETTER = (HIGHER, LOWER)

@@ -9,8 +9,8 @@ from edgeprof.accuracy.evaluation import EvalSet
 from edgeprof.analysis import read_model
 from edgeprof.analysis.numbers import Array
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.records import Artifact, TensorSpec
-from edgeprof.targets import did_you_mean
 
 CLASSES, VALUES, MASKS = "classes", "values", "masks"
 # With five classes or fewer a top-5 is always right.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeprof.errors import DeviceError, UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 PERFORMANCE = "performance"
 # Governors under which a clock follows the load, or stays low.

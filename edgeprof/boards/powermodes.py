@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from edgeprof.errors import DeviceError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 _LISTED = re.compile(r"POWER_MODEL: ID=(\d+) NAME=(\S+)")
 _PREFIX = "MODE_"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 FILE = Path("edgeprof.toml")
 _COMPRESSING = ("profile", "compress", "ab")

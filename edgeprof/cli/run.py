@@ -117,7 +117,7 @@ def export(
 
 def _check_format(kind: str, output: Path | None) -> None:
     from edgeprof.errors import UsageError
-    from edgeprof.targets import did_you_mean
+    from edgeprof.names import did_you_mean
 
     if kind not in _FORMATS:
         raise UsageError(f"unknown format: `{kind}`", f"{did_you_mean(kind, _FORMATS)}one of {', '.join(_FORMATS)}")

@@ -51,9 +51,9 @@ def serve(
     from edgeprof.compress import load_artifact
     from edgeprof.devices import find_device
     from edgeprof.errors import UsageError
+    from edgeprof.names import did_you_mean
     from edgeprof.profile.tinyboard import Served
     from edgeprof.profile.tinyboard import serve as answer
-    from edgeprof.targets import did_you_mean
     from edgeprof.tiny import FORMS
 
     if form is not None and form not in FORMS:

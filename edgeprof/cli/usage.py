@@ -6,7 +6,7 @@ from typing import Any
 from typer.exceptions import TyperException
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 # What pydantic, which typer asks, says of a value; the rest is shown as it is.
 _SAID = (

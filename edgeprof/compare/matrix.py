@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from edgeprof.compare.conditions import AXES, DEVICE, Axis, Change, differences
 from edgeprof.errors import UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.records import ORIGIN, Comparison, RunResult
 from edgeprof.stats import MARGIN_RATIO, Compared, compare, compare_separate, comparison, decide
-from edgeprof.targets import did_you_mean
 
 BASE, IN_TURNS, SEPARATE, REFUSED = "base", "in_turns", "separate", "refused"
 

@@ -18,7 +18,7 @@ from edgeprof.compress.error_report import report_errors
 from edgeprof.compress.host import host_outputs
 from edgeprof.compress.inspection import is_tflite
 from edgeprof.compress.layers import MOST_SAMPLES, LayerError, layer_errors
-from edgeprof.compress.recipes import recipe_names
+from edgeprof.compress.recipes import find_recipes, recipe_names
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.sensitivity import scan
 from edgeprof.compress.training_files import training_samples
@@ -31,6 +31,7 @@ __all__ = [
     "check_ranges",
     "compress",
     "compress_each",
+    "find_recipes",
     "host_outputs",
     "is_tflite",
     "layer_errors",

@@ -19,8 +19,8 @@ from edgeprof.compress.recipes import Recipe, find_recipes
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import check_training
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.records import Artifact, Reference
-from edgeprof.targets import did_you_mean
 
 _REFERENCE = "reference.npz"
 _IO = ("int8", "float")

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 TYPES = ("fp32", "fp16", "dynamic", "int8", "int16x8", "mixed")
 BITS = ("int4", "int8", "int16", "float")

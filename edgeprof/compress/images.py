@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.sampling import BALANCED, Indices, Sampling, pick
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.records import TensorSpec
-from edgeprof.targets import did_you_mean
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 

@@ -21,7 +21,7 @@ from edgeprof.compress.steps import (
 )  # fmt: skip
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 _KEYS = ("name", "step", "conversion")
 

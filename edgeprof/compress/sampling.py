@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 EVEN, FIRST, RANDOM, BALANCED = CHOICES = ("even", "first", "random", "balanced")
 # Some 100 to 500 are what the documentation of quantisers asks for.

@@ -13,7 +13,7 @@ from edgeprof.compress.making import Progress
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import check_training
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 _CHILD = "edgeprof.compress.scanning"
 # What is done to a layer, and the levels at which it is looked at when nobody says: shares, or bits a weight.

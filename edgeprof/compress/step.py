@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any, ClassVar
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 # Of a setting that came after artifacts were made without it: at its default it is in no recipe's fields, so that those
 # artifacts, their caches and their stored runs still are of the same recipe.

@@ -19,7 +19,7 @@ from edgeprof.compress.step import Place, Step, Taught, Trained
 from edgeprof.compress.structure_steps import SCOPES, Channels, Discrete, Distill, LowRank
 from edgeprof.compress.tables import from_table
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 __all__ = [
     "STEPS", "Channels", "Cluster", "Discrete", "Distill", "LowRank", "Place", "Prune", "Qat", "Step", "Taught",

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, TransportError, UsageError
 from edgeprof.inventory import LABGRID, Look, Say
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 CLIENT_VARIABLE = "EDGEPROF_LABGRID_CLIENT"
 _CLIENT = "labgrid-client"

@@ -13,7 +13,7 @@ from edgeprof.errors import UsageError
 from edgeprof.lab.board import VirtualBoard, start
 from edgeprof.lab.kinds import Kind
 from edgeprof.lab.places import Say, lab_dir, locked
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 _RECORD = "board.json"
 _SAME_START_S = 1.0

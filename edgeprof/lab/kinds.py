@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from edgeprof.errors import UsageError
 from edgeprof.lab.image import ImageSpec
+from edgeprof.names import did_you_mean
 from edgeprof.records import CLOCK_INSTRUCTIONS, CLOCK_WALL
-from edgeprof.targets import did_you_mean
 
 _BOOKWORM = ImageSpec("bookworm", "arm64", "linux-image-arm64")
 _BULLSEYE = ImageSpec("bullseye", "arm64", "linux-image-arm64")

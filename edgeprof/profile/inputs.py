@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof.accuracy import EvalSet, check_fits, load_reference, plan_tasks, try_functions, try_metrics
-from edgeprof.compress import CompressRequest, compress_each, host_outputs, is_tflite, load_artifact
+from edgeprof.compress import CompressRequest, compress_each, find_recipes, host_outputs, is_tflite, load_artifact
 from edgeprof.compress import references as float_outputs
 from edgeprof.errors import ModelError, UsageError
 from edgeprof.profile.data import data_warnings, load_sets
 from edgeprof.profile.outcome import Failure
-from edgeprof.profile.request import ProfileRequest
+from edgeprof.profile.request import ProfileRequest, check_pair
 from edgeprof.records import Artifact, Reference
 
 Progress = Callable[[str, float | None], None]
@@ -35,6 +35,11 @@ class Inputs:
     compression: CompressRequest
     corruptions: tuple[str, ...] = ()
 
+    def asked(self) -> int:
+        """Return how many artifacts are asked for: each recipe of each model, and `.tflite` files as they are."""
+        recipes = len(find_recipes(self.compression.recipes))
+        return sum(1 if is_tflite(model) else recipes for model in self.models)
+
 
 def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> ProfileRequest:
     """Return `request` with artifacts, evaluation data, references and the warnings they give.
@@ -43,6 +48,7 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
         UsageError: Files and options do not go together.
         ModelError: A model cannot be loaded or converted, or data do not fit it.
     """
+    check_pair(request, inputs.asked())
     try_metrics(request.metrics)
     evaluations = load_sets(inputs.evaluations, inputs.corruptions)
     warnings = data_warnings(inputs.compression, evaluations)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from edgeprof.accuracy import EvalSet, Others, load_reference
 from edgeprof.devices import RUNTIMES
 from edgeprof.errors import UsageError
+from edgeprof.names import did_you_mean
 from edgeprof.power.source import PowerSource
 from edgeprof.profile.outcome import Failure
 from edgeprof.records import CLOCK_INSTRUCTIONS, Artifact, Reference, RunPlan, Warning_
 from edgeprof.remote import SetupOptions
 from edgeprof.stats import MARGIN_RATIO
-from edgeprof.targets import did_you_mean
 
 _COUNTED_LOOKS = (4, 8)
 _COUNTED_RUNS = 16
@@ -131,10 +131,8 @@ def check(request: ProfileRequest) -> None:
     _in_range("--timeout", plan.timeout_s, 1, 86_400)
     _in_range("--wait", plan.gate_s, 0, 86_400)
     _in_range("--reconnect", request.reconnect_s, 0, 86_400)
-    cells = len(request.cells())
-    if request.verdict_only and request.artifacts and cells != 2:
-        hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
-        raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
+    if request.artifacts:
+        check_pair(request, len(request.artifacts))
     if request.setup.runtime not in (None, *RUNTIMES):
         hint = did_you_mean(request.setup.runtime, RUNTIMES) + f"known runtimes: {', '.join(RUNTIMES)}"
         raise UsageError(f"unknown runtime: `{request.setup.runtime}`", hint)
@@ -152,6 +150,22 @@ def check(request: ProfileRequest) -> None:
     for cpus in request.cpus:
         if cpus not in ("all", "big", "little"):
             parse_cpus(cpus)
+
+
+def check_pair(request: ProfileRequest, artifacts: int) -> None:
+    """Refuse to measure anything but two things against one another, where a verdict on a pair is asked for.
+
+    Args:
+        request: What was asked for; its own artifacts do not matter.
+        artifacts: How many there are, or will be.
+
+    Raises:
+        UsageError: That many artifacts, with all plans, are not two.
+    """
+    cells = artifacts * len(request.threads) * len(request.cpus) * (2 if request.control else 1)
+    if request.verdict_only and cells != 2:
+        hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
+        raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 from edgeprof.tiny.inputs import FORMS
 from edgeprof.transport import TINY
 from edgeprof.transport.serialurl import SerialAddress, parse_address

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 if TYPE_CHECKING:
     from edgeprof.transport.ssh import OfferedKey

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 
 from edgeprof.errors import DeviceError, LinkLost, TransportError, UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 from edgeprof.transport import Channel
 from edgeprof.transport.local import KEPT_BYTES, LocalChannel
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean
+from edgeprof.names import did_you_mean
 
 SCHEMES = ("serial", "socket", "rfc2217")
 _OPTIONS = ("baud", "fastest", "wait", "silent", "ign_set_control", "timeout")

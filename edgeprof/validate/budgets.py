@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean, refuse_unknown_keys
+from edgeprof.names import did_you_mean, refuse_unknown_keys
 from edgeprof.validate.figures import BY_KEY, OF_SAMPLES, Figure
 from edgeprof.validate.release import Check, Released
 from edgeprof.validate.written import Table, quantity

@@ -8,7 +8,7 @@ from edgeprof.accuracy.tasks import check_metric, is_function
 from edgeprof.boards import wishes
 from edgeprof.compress.sampling import EVEN, Sampling
 from edgeprof.errors import UsageError
-from edgeprof.targets import refuse_unknown_keys
+from edgeprof.names import refuse_unknown_keys
 from edgeprof.validate.budgets import budget_checks
 from edgeprof.validate.release import Release, Released
 from edgeprof.validate.written import Table, quantity, read

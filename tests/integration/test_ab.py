@@ -69,6 +69,17 @@ def test_what_is_no_pair_is_refused(args, words, cli):
     assert "hint: " in done.err
 
 
+def test_what_is_no_pair_is_refused_before_any_model_is_loaded(cli, tmp_path):
+    broken = tmp_path / "model.keras"
+    broken.write_bytes(b"PK\x03\x04 and no more")
+
+    done = cli("ab", broken, "-r", "fp32")
+    loaded = cli("ab", broken, "-r", "fp32", "-r", "dynamic")
+
+    assert "a pair is two of something, and this makes 1" in done.err
+    assert "is a damaged .keras file" in loaded.err
+
+
 def stored(cli):
     """Return the pair as it is stored, the base first."""
     with open_store(cli.env["EDGEPROF_STORE"]) as store:

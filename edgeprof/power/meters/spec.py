@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprof.errors import UsageError
-from edgeprof.targets import did_you_mean, refuse_unknown_keys
+from edgeprof.names import did_you_mean, refuse_unknown_keys
 from edgeprof.units import micro, ms_to_ns, percent, seconds_to_ns, volts
 
 KINDS = ("serial", "ppk2", "joulescope")

@@ -41,7 +41,7 @@ def list_(
 ) -> None:
     """List runs, the newest first."""
     from edgeprof.errors import UsageError
-    from edgeprof.report.runs import print_rows
+    from edgeprof.report.runlist import print_rows
     from edgeprof.store import STATUSES, RunFilter, open_store
 
     if status not in (None, *STATUSES):

@@ -17,8 +17,9 @@ from typing import Any
 from edgeprof import version
 from edgeprof.errors import EvidenceError, UsageError
 from edgeprof.records import RunResult
-from edgeprof.report.document import document, metric_items, run_item
+from edgeprof.report.document import document
 from edgeprof.report.html import page
+from edgeprof.report.items import metric_items, run_item
 from edgeprof.resources import write_whole
 from edgeprof.store import read_record, record_text
 

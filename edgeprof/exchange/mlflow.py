@@ -16,7 +16,8 @@ from edgeprof.compare.conditions import conditions
 from edgeprof.errors import StoreError, UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import Estimate, RunResult
-from edgeprof.report.document import document, run_item
+from edgeprof.report.document import document
+from edgeprof.report.items import run_item
 from edgeprof.store import shown
 from edgeprof.units import NS_PER_MS
 

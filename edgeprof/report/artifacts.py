@@ -10,7 +10,8 @@ from rich.table import Table
 from edgeprof import units
 from edgeprof.analysis.weights import StaticCost, static_cost
 from edgeprof.records import Artifact
-from edgeprof.report.document import artifact_item, document
+from edgeprof.report.document import document
+from edgeprof.report.items import artifact_item
 from edgeprof.report.text import console, plain, table, write
 
 _UNBOUNDED = 1000

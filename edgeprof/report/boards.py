@@ -18,7 +18,6 @@ from edgeprof.devices import Device
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.targets import Target
-from edgeprof.tiny import Firmware
 
 # Of a board whose target names none, shown as unknown: what decides speed, room and energy there.
 _FACTS = ("soc", "architecture", "cpu", "memory_mib", "supply_uv", "supply_most_uw", "idle_uw", "aes_instructions")
@@ -26,6 +25,7 @@ _FACTS = ("soc", "architecture", "cpu", "memory_mib", "supply_uv", "supply_most_
 if TYPE_CHECKING:
     from edgeprof.remote import Restored
     from edgeprof.remote.selftest import SelfTest
+    from edgeprof.tiny import Firmware
 
 
 def print_targets(targets: Sequence[Target], *, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def print_board(
         console().print(plain(f"agrees with {device.target}, as far as both say"))
 
 
-def print_firmware(device: Device, firmware: Firmware, clock_us: int | None, *, as_json: bool) -> None:
+def print_firmware(device: Device, firmware: "Firmware", clock_us: int | None, *, as_json: bool) -> None:
     """Print `device probe` of a device of MLPerf Tiny's protocol."""
     if as_json:
         probe = {**asdict(firmware), "clock_us": clock_us}

@@ -22,7 +22,8 @@ from edgeprof.metrics import estimates
 from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.accuracy import accuracy_heading, headline_texts, ranged
-from edgeprof.report.document import comparison_item, document, metric_items
+from edgeprof.report.document import document
+from edgeprof.report.items import comparison_item, metric_items
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.report.verdicts import verdict_words

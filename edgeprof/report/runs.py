@@ -1,6 +1,5 @@
 """Stored runs for people: the list, one run in full, exports."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -11,39 +10,16 @@ from edgeprof import units
 from edgeprof.boards import throttling_words
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
-from edgeprof.records import CLOCK_WALL, ORIGIN, TINY_DEVICE, RawLaunch, RunResult, State
+from edgeprof.records import CLOCK_WALL, ORIGIN, RawLaunch, RunResult, State
 from edgeprof.report.accuracy import print_evaluations
-from edgeprof.report.document import document, row_item, run_item
+from edgeprof.report.document import document
+from edgeprof.report.items import run_item
 from edgeprof.report.missing import by_reason
 from edgeprof.report.modelfile import file_text
 from edgeprof.report.ops import print_all
 from edgeprof.report.summary import figure, print_warnings
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.resources import write_whole
-from edgeprof.store import RunRow
-
-# Measured by edgeprof, or by a device that it asked.
-_OURS = (ORIGIN, TINY_DEVICE)
-
-
-def print_rows(rows: Sequence[RunRow], store: str, *, as_json: bool) -> None:
-    """Print `run list`."""
-    if as_json:
-        write(document("run_list", [row_item(row) for row in rows]))
-        return
-    if not rows:
-        console().print(plain(f"no such runs are stored in {store}; edgeprof profile MODEL -d local makes one"))
-        return
-    found = table(
-        "run", "when", "device", "model", "recipe", "launches", "status", right=("launches",), whole=("run", "when")
-    )
-    for row in rows:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
-        status = row.status if row.origin in _OURS else f"foreign ({row.origin})"
-        launches = row.n_launches if row.origin == ORIGIN else ""  # a summary has none of ours
-        texts = (row.run_id, when, row.device, row.model, row.recipe, launches, status)
-        found.add_row(*(plain(text) for text in texts))
-    console().print(found)
 
 
 def print_run(run: RunResult, *, as_json: bool) -> None:

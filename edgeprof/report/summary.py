@@ -12,7 +12,8 @@ from edgeprof.compare import findings, fronts
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
 from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts, sets_table
-from edgeprof.report.document import comparison_item, document, run_item
+from edgeprof.report.document import document
+from edgeprof.report.items import comparison_item, run_item
 from edgeprof.report.missing import by_reason, missing
 from edgeprof.report.names import cell_name, is_again
 from edgeprof.report.ops import print_costliest

@@ -11,9 +11,11 @@ from edgeprof.compare import relate
 from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import ORIGIN, Estimate, RunResult
-from edgeprof.report.document import document, row_item, run_item
+from edgeprof.report.document import document
 from edgeprof.report.html import page
 from edgeprof.report.html.views import Value, facts, value
+from edgeprof.report.items import run_item
+from edgeprof.report.runlist import row_item
 from edgeprof.report.verdicts import verdict_words
 from edgeprof.report.words import metric_words
 from edgeprof.serve.history import histories

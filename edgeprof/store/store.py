@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from edgeprof.errors import StoreError, UsageError
 from edgeprof.records import RawLaunch, RunResult
-from edgeprof.stats import latency_estimates, summary_estimates
 from edgeprof.store import documents, owners
 from edgeprof.store.engine import IN_MEMORY, WRITES, connected, default_url, errors, exists, full_url, shown
 from edgeprof.store.rows import CellRow, RunFilter, RunRow
@@ -243,6 +242,8 @@ def _only(run_id: str, found: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
 
 def _headline(run: RunResult) -> dict[str, object]:
     """Return the run's headline figure by column; nothing where it has no launches."""
+    from edgeprof.stats import latency_estimates, summary_estimates  # noqa: PLC0415 - numpy, which reading does without
+
     measured = latency_estimates(run.launches, run.plan)[:1] if run.launches else ()
     told = (*run.foreign, *summary_estimates(run.summaries))
     printed = [e for e in told if (e.name, e.statistic) == (run.plan.metric, "median")]

@@ -15,8 +15,9 @@ from edgeprof.compare import relate
 from edgeprof.errors import EvidenceError, UsageError
 from edgeprof.exchange import Given, figures_csv, read_any, read_foreign, samples_csv, verify, write_bundle
 from edgeprof.metrics import estimates
-from edgeprof.report.document import document, run_item, schema
+from edgeprof.report.document import document, schema
 from edgeprof.report.html import page
+from edgeprof.report.items import run_item
 from edgeprof.store import open_store
 from edgeprof.validate import save_baselines
 from tests.unit.test_reports import LAUNCHES, RUN

@@ -27,9 +27,11 @@ from edgeprof.records import (
     TensorSpec,
 )
 from edgeprof.report import summary
-from edgeprof.report.document import document, row_item, run_item, schema
+from edgeprof.report.document import document, schema
+from edgeprof.report.items import run_item
 from edgeprof.report.modelfile import file_text
 from edgeprof.report.names import cell_name
+from edgeprof.report.runlist import row_item
 from edgeprof.report.runs import print_run
 from edgeprof.report.text import plain, table
 from edgeprof.scores import Agreement

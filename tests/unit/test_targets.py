@@ -441,9 +441,19 @@ def test_broken_toml_names_file_line_and_column(broken):
     assert error.hint == "mend that line"
 
 
-def test_targets_and_devices_import_nothing_heavy():
-    heavy = {"numpy", "rich", "typer", "paramiko", "sqlalchemy", "platformdirs", "difflib"}
-    script = f"import sys, edgeprof.targets, edgeprof.devices; print(*sorted({heavy!r} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        (
+            "edgeprof.targets, edgeprof.devices",
+            {"numpy", "rich", "typer", "paramiko", "sqlalchemy", "platformdirs", "difflib"},
+        ),
+        ("edgeprof.cli.app, edgeprof.report.boards", {"numpy", "scipy", "paramiko", "sqlalchemy", "difflib"}),
+        ("edgeprof.report.runlist", {"numpy", "scipy", "paramiko"}),
+    ],
+)
+def test_commands_that_list_import_nothing_heavy(modules, heavy):
+    script = f"import sys, {modules}; print(*sorted({heavy!r} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

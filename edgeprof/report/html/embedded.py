@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgeprof.records import RunResult
-from edgeprof.report.document import document, run_item
+from edgeprof.report.document import document
+from edgeprof.report.items import run_item
 
 _LIMITS = (None, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 0)
 _OUTCOMES = ("labels", "predicted", "float_predicted", "kind", "values", "float_values")

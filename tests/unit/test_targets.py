@@ -448,7 +448,7 @@ def test_broken_toml_names_file_line_and_column(broken):
             "edgeprof.targets, edgeprof.devices",
             {"numpy", "rich", "typer", "paramiko", "sqlalchemy", "platformdirs", "difflib"},
         ),
-        ("edgeprof.cli.app, edgeprof.report.boards", {"numpy", "scipy", "paramiko", "sqlalchemy", "difflib"}),
+        ("edgeprof.cli.app, edgeprof.report.boards", {"numpy", "scipy", "paramiko", "sqlalchemy"}),
         ("edgeprof.report.runlist", {"numpy", "scipy", "paramiko"}),
     ],
 )

@@ -55,7 +55,7 @@ def add(
     from edgeprof.inventory import borrow
     from edgeprof.remote import parse_library
     from edgeprof.tiny import is_tiny, parse_tiny
-    from edgeprof.transport import offered_key
+    from edgeprof.transport import absence, offered_key
 
     key_file = None if identity is None else str(identity.expanduser().absolute())
     if runtime_lib:
@@ -63,9 +63,9 @@ def add(
     device = Device(name, url, target, host_key, key_file, runtime, home, notes, runtime_lib)
     check_device(device)
     if is_tiny(url):
-        parse_tiny(url)
+        missing = absence(parse_tiny(url).line.url)
         add_device(device)
-        typer.echo(f"added {name}; next: edgeprof device probe {name}")
+        _added(name, "probe", missing)
         return
     lease = borrow(device, lambda text: typer.echo(text, err=True))
     try:
@@ -74,10 +74,17 @@ def add(
             _confirm(lease.device.url, key.type, key.sha256)
         if key:
             key.trust(host_key)
+        missing = absence(lease.device.url)
     finally:
         lease.end()
     add_device(device)
-    typer.echo(f"added {name}; next: edgeprof device setup {name}")
+    _added(name, "setup", missing)
+
+
+def _added(name: str, following: str, missing: str | None) -> None:
+    if missing:
+        typer.echo(f"note: {missing}", err=True)
+    typer.echo(f"added {name}; next: edgeprof device {following} {name}")
 
 
 def _confirm(url: str, kind: str, sha256: str) -> None:

@@ -123,6 +123,20 @@ def connect(
     return SshTransport(url, host_key, identity=identity)
 
 
+def absence(url: str) -> str | None:
+    """Return what to say of a serial port of this machine that is not there now, or `None`; nothing is opened.
+
+    Raises:
+        UsageError: No such kind of way, or the URL cannot be read.
+    """
+    if _scheme(url) != "serial":
+        return None
+    from edgeprof.transport.serialport import absence as of_port  # noqa: PLC0415 - only for such a board
+    from edgeprof.transport.serialurl import parse_address  # noqa: PLC0415
+
+    return of_port(parse_address(url))
+
+
 def offered_key(url: str) -> "OfferedKey | None":
     """Return the host key a board shows, or `None` where its kind of way has none.
 

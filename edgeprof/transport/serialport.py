@@ -8,9 +8,11 @@ import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 import serial
+from serial.tools.list_ports import comports
 
 from edgeprof.errors import TransportError
 from edgeprof.transport.serialurl import SerialAddress
@@ -48,6 +50,15 @@ def open_line(address: SerialAddress) -> Line:
         return _OPENERS[address.kind](address)
     except (OSError, ValueError, termios.error) as exc:  # pyserial's errors are OSErrors
         raise _cannot_open(address, exc) from exc
+
+
+def absence(address: SerialAddress) -> str | None:
+    """Return what to say of a port of this machine that is not there, with the names of those that are, or `None`."""
+    if address.kind != "serial" or Path(address.place).exists():
+        return None
+    ports = sorted(f"{port.device} ({port.description})" for port in comports() if port.hwid != "n/a")
+    there = f"this machine has {', '.join(ports)}" if ports else "this machine has no serial ports"
+    return f"there is no `{address.place}` now: {there}"
 
 
 def _cannot_open(address: SerialAddress, exc: Exception) -> TransportError:

@@ -141,11 +141,15 @@ def asked(lines, *commands: str) -> list[str]:
 
 
 def test_a_port_that_is_not_there_is_named_and_a_device_without_commands_needs_no_setup(cli, model):
-    cli("device", "add", "mcu", "tiny+serial:///dev/no-such-port")
+    added = cli("device", "add", "mcu", "tiny+serial:///dev/no-such-port")
+    console = cli("device", "add", "console", "serial:///dev/no-such-port")
 
     probed, setup = cli("device", "probe", "mcu"), cli("device", "setup", "mcu")
     threads = cli("profile", model, "-d", "mcu", "--threads", "2")
 
+    for done in (added, console):  # it may be plugged in later
+        assert done.code == 0
+        assert "note: there is no `/dev/no-such-port` now: this machine has" in done.err
     assert probed.code == 1
     assert "there is no serial port `/dev/no-such-port`" in probed.err
     assert setup.code == threads.code == 2

@@ -21,6 +21,7 @@ from edgeprof_link import FALLBACK_S, Link
 
 _TRIAL_S = 2.5
 _GRACE_S = 3.0
+_SETTLE_S = 0.05
 
 
 class Far:
@@ -56,6 +57,8 @@ class Far:
     def _shut(self) -> None:
         if self._link.quitting:
             os.write(self._terminal, frame(GONE, self._link.session, payload=b"ended"))
+            if self._baud != self._base:
+                time.sleep(_SETTLE_S)  # terminals say that all is out a little too early, and it must go at this speed
         now = time.monotonic()
         for command in self._commands.values():
             command.close(now)
@@ -154,6 +157,7 @@ class Far:
             if late or now > self._link.heard_at + FALLBACK_S:
                 self._speed(self._base)
                 self._trial_until = None
+                self._link.confirm()  # a host that came after one that died hears so that a link is here
 
     def _speed(self, code: int) -> None:
         mode = termios.tcgetattr(self._terminal)

@@ -22,7 +22,8 @@ class Patience:
     """How long to wait at a console, which never says that it is done.
 
     Attributes:
-        prompt_rest_s: A board that stands at a prompt and says nothing for so long has said all.
+        prompt_rest_s: A board that stands at a prompt, or that a link still holds, and says nothing for so long has
+            said all.
         rest_s: So has any other; it doubles where nothing comes of it, up to `longest_rest_s`.
         longest_rest_s: See `rest_s`.
         listen_s: One that goes on speaking for so long is busy, as while it boots.
@@ -87,7 +88,8 @@ class Console:
         end = time.monotonic() + (self.patience.listen_s if most_s is None else most_s)
         self.busy = True
         while self.busy and time.monotonic() < end:
-            self.busy = self.hear(self.patience.prompt_rest_s if self._at_prompt() else rest_s)
+            said_all = self._at_prompt() or self.stray_session() is not None
+            self.busy = self.hear(self.patience.prompt_rest_s if said_all else rest_s)
 
     def await_text(
         self, pattern: re.Pattern[str], timeout_s: float, prompt_s: float = float("inf")

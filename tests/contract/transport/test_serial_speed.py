@@ -12,7 +12,11 @@ from edgeprof.errors import LinkLost
 from edgeprof.transport.files import push_bytes, run
 from edgeprof.transport.serial import SerialTransport
 from edgeprof.transport.serialconsole import Patience
+from edgeprof.transport.seriallink import frames
+from edgeprof.transport.serialport import open_line
 from edgeprof.transport.serialpump import Deadlines
+from edgeprof.transport.serialurl import parse_address
+from tests.contract.transport.test_serial_login import abandon
 from tests.contract.transport.uart import SHELL, Console, Uart
 
 SHORT = Deadlines(silent_s=3, far_silent_s=6, stall_s=1.5, ping_s=0.3)
@@ -49,6 +53,24 @@ def test_both_ends_change_to_the_fastest_speed_and_back_at_the_end(modal, home):
 
     assert (home / "dest").read_bytes() == data
     assert modal.mode()[4:6] == before[4:6]
+
+
+def test_a_board_whose_host_died_at_a_higher_speed_says_at_the_consoles_own_that_a_link_is_there(modal):
+    left = connected(modal, "?baud=115200")
+    assert left.baud > 115_200
+    abandon(left)
+
+    with closing(open_line(parse_address(f"serial://{modal.host}?baud=115200"))) as line:
+        heard, end = b"", time.monotonic() + 20
+        while (left._pump.link.session not in sessions(heard)) and time.monotonic() < end:
+            heard += line.read(0.1)
+
+    assert left._pump.link.session in sessions(heard)
+
+
+def sessions(heard: bytes) -> set[int]:
+    """Return the sessions of all links whose frames were heard."""
+    return {found[1] for piece in heard.split(b"\0") if piece and (found := frames.opened(piece))}
 
 
 def test_a_speed_that_does_not_carry_is_given_up_for_the_next_one(modal):

@@ -120,7 +120,7 @@ class Session:
             return self._alone(cell, lambda: step(cell))
         except LinkLost as exc:
             self._come_back(board, exc, [cell])
-            return self._alone(cell, lambda: step(cell))
+            return self._alone(cell, lambda: step(cell)) if cell.run.status == "running" else None
 
     def _kept(self, cell: LiveCell, board: Board, step: Callable[[LiveCell], None]) -> None:
         """Do a step of a cell, and store what it gave."""
@@ -137,16 +137,22 @@ class Session:
         self._pinning.begin(board)
         if self._watcher:
             self._watcher.start(board)
+        for cell in self._running.alive():  # of what was written just before it died, a board may have kept nothing
+            self._alone(cell, lambda c=cell: self._push(board, c))  # type: ignore[misc]
         for cell in cells:
             text = f"the link was lost and came back ({lost.message}); what it cut short was measured again"
             cell.warn("link_lost", text)
 
     def _prepare(self, board: Board, cell: LiveCell) -> None:
+        self._push(board, cell)
+        check_outputs(board, cell)
+
+    def _push(self, board: Board, cell: LiveCell) -> None:
+        """Put what a cell runs on the board, unless it is there."""
         name, artifact = self._device.name, cell.run.artifact
         sent = lambda done, total: self._watch.progress(name, f"pushing {cell.title()}", done, total)  # noqa: E731
         board.push_model(artifact.path, artifact.sha256, sent)
         push_inputs(board, cell)
-        check_outputs(board, cell)
 
     def _watched(self, board: Board, facts: BoardFacts, together: Sequence[Sequence[LiveCell]]) -> None:
         """Measure the launches with a sampler beside them; not where it would be counted with them."""

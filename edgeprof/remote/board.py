@@ -56,10 +56,11 @@ class Board:
     """
 
     def __init__(
-        self, device: Device, lease: Lease, way_there: Transport, prepared: Prepared, stop: Stop = None
+        self, device: Device, lease: Lease, way_there: Transport, options: SetupOptions, prepared: Prepared, stop: Stop
     ) -> None:
         self.device = device
         self.prepared = prepared
+        self._options = options
         self._lease = lease
         self._transport = way_there
         self._stop = stop or threading.Event()
@@ -85,7 +86,8 @@ class Board:
     def reconnect(self, say: Say, patience_s: float) -> None:
         """Make a new way and a new agent after a cut, trying again and again for `patience_s`.
 
-        A borrowed board that can be switched off and on is, once, when half of that is over, and gets time to boot.
+        It may have started anew in between: what it has lost of the agent and the runtime is pushed again. A borrowed
+        board that can be switched off and on is, once, when half of the time is over, and gets time to boot.
 
         Raises:
             LinkLost: The board stayed away.
@@ -100,6 +102,7 @@ class Board:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
                 self._transport = way(self._lease.device, say, self._stop)
+                self.prepared = prepare(self._transport, self._options, say)
                 self.agent = self._start_agent()
             except (TransportError, DeviceError) as exc:  # the old agent may hold the board a moment longer
                 if time.monotonic() > hung_at:
@@ -260,8 +263,8 @@ def connect_board(
         lease = borrow(device, say, lambda: _unless(stop))
         undo.callback(lease.end)
         transport = undo.enter_context(closing(way(lease.device, say, stop)))
-        prepared = prepare(transport, completed(device, options), say, sent)
-        board = Board(device, lease, transport, prepared, stop)
+        options = completed(device, options)
+        board = Board(device, lease, transport, options, prepare(transport, options, say, sent), stop)
         undo.pop_all()
         return board
 

@@ -126,8 +126,9 @@ class _Visit:
         if self._console.noise_bytes > 2:
             hint = f"the console may have another speed than {address.baud}: `?baud=`; or ground is not connected"
             return TransportError(f"what comes on {address.url} is no text", hint)
-        last = next((line for line in reversed(self._console.everything.split("\n")) if line.strip()), "")
-        return TransportError(f"no login and no shell on {address.url} {waited}; last was: {last.strip()[:80]}", longer)
+        last = next((line for line in reversed(self._console.everything.split("\n")) if line.strip()), None)
+        heard = "then nothing any more" if last is None else f"last was: {last.strip()[:80]}"
+        return TransportError(f"no login and no shell on {address.url} {waited}; {heard}", longer)
 
     def _end_stray(self, session: int) -> None:
         self._say("ending a link that an earlier program left there")

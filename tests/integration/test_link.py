@@ -1,5 +1,6 @@
 """The link to a board is cut while a user works: nothing finished is lost, and it goes on where it can."""
 
+import shutil
 from contextlib import suppress
 
 import pytest
@@ -60,6 +61,23 @@ def test_a_run_whose_link_was_cut_and_came_back_is_completed_and_says_so(cli, re
 
     assert process.returncode == 0, err
     assert "is away; trying again" in err
+    assert "[link_lost]" in out
+    row = cli("run", "list", "--json").json()["items"][0]
+    assert (row["status"], row["n_launches"]) == ("complete", 3)
+
+
+def test_a_board_that_comes_back_without_what_was_on_it_gets_it_again_and_the_run_goes_on(cli, relayed, board, model):
+    """As one does that was reset before its disk had it, or whose folder is in memory."""
+    process = start_and_wait_for_a_launch(cli, model)
+
+    relayed.freeze()
+    shutil.rmtree(board.home / ".edgeprof")
+    relayed.cut()
+    relayed.thaw()
+    out, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0, err
+    assert "pushing the agent" in err  # the first time was said before
     assert "[link_lost]" in out
     row = cli("run", "list", "--json").json()["items"][0]
     assert (row["status"], row["n_launches"]) == ("complete", 3)

@@ -15,7 +15,7 @@ from edgeprof.boards.policies import (
     wishes,
 )
 from edgeprof.boards.powermodes import PowerMode, find_mode, parse_modes
-from edgeprof.boards.runtimes import RELEASES, RuntimeChoice, choose_runtime, no_runtime, runtime_advice
+from edgeprof.boards.runtimes import RELEASES, RuntimeChoice, choose_runtime, no_runtime, runtime_advice, runtime_for
 from edgeprof.boards.throttling import throttled_meanwhile, throttling_text, throttling_words
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "parse_modes",
     "restless",
     "runtime_advice",
+    "runtime_for",
     "settings",
     "throttled_meanwhile",
     "throttling_text",

@@ -100,22 +100,35 @@ def choose_runtime(
     raise _nothing_fits(machine, against, wanted)
 
 
-def runtime_advice(facts: BoardFacts) -> str:
-    """Return one line for people: the runtime for this board and why, or why there is none and what to do.
+def runtime_for(facts: BoardFacts) -> RuntimeChoice:
+    """Return the runtime that fits a board.
 
     What the board does not say of its Python and C library comes from its system's release, where known.
+
+    Raises:
+        DeviceError: None does.
     """
-    release = RELEASES.get((facts.os_id or "", facts.os_version or ""))
-    title, python, glibc, numpy = release or (facts.os or "this board", None, None, None)
+    _, python, glibc, _ = _release(facts)
     python = parse_version(facts.python) or python
-    libc = facts.libc or ("glibc" if release else "unknown")
+    libc = facts.libc or ("glibc" if glibc else "unknown")
     libc_version = parse_version(facts.libc_version) or (glibc if libc == "glibc" else None)
     machine = facts.userland() or facts.machine or "unknown machine"
+    return choose_runtime(machine, libc, libc_version, [python] if python else [])
+
+
+def _release(facts: BoardFacts) -> tuple[str, Version | None, Version | None, Version | None]:
+    known = RELEASES.get((facts.os_id or "", facts.os_version or ""))
+    return known or (facts.os or "this board", None, None, None)
+
+
+def runtime_advice(facts: BoardFacts) -> str:
+    """Return one line for people: the runtime for this board and why, or why there is none and what to do."""
+    title, _, _, numpy = _release(facts)
     try:
-        choice = choose_runtime(machine, libc, libc_version, [python] if python else [])
+        choice = runtime_for(facts)
     except DeviceError as exc:
         return f"{title}: {exc.message}; {exc.hint}"
-    too_old = machine == "armv7l" and numpy is not None and numpy < TFLITE_NUMPY
+    too_old = (facts.userland() or facts.machine) == "armv7l" and numpy is not None and numpy < TFLITE_NUMPY
     warning = ("its own `python3-numpy` is too old",) if too_old else ()
     return f"{title}: `{choice.name}`: {'; '.join((*choice.reasons, *warning))}"
 

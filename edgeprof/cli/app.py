@@ -10,6 +10,7 @@ from edgeprof.cli import (
     compare,
     compress,
     device,
+    doctor,
     inspect,
     lab,
     profile,
@@ -61,6 +62,7 @@ app.command("serve")(serve.serve)
 app.command("verify")(verify.verify)
 app.command("inspect")(inspect.inspect)
 app.command("compress")(compress.compress)
+app.command("doctor")(doctor.doctor)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(device.app, name="device")
 app.add_typer(target.app, name="target")

@@ -13,6 +13,7 @@ A recipe is a sequence of steps, then a conversion. Where to look:
 from edgeprof.analysis.weights import static_cost
 from edgeprof.compress.artifacts import load_artifact
 from edgeprof.compress.calibration import calibration_samples, check_ranges
+from edgeprof.compress.child import require_extra
 from edgeprof.compress.compression import compress, compress_each, references
 from edgeprof.compress.error_report import report_errors
 from edgeprof.compress.host import host_outputs
@@ -39,6 +40,7 @@ __all__ = [
     "recipe_names",
     "references",
     "report_errors",
+    "require_extra",
     "scan",
     "static_cost",
     "training_samples",

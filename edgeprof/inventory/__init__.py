@@ -67,6 +67,17 @@ def borrow(device: Device, say: Say, look: Look = lambda: None) -> Lease:
     return borrow_place(device, say, look)
 
 
+def labgrid_client() -> str:
+    """Return the path of labgrid's client.
+
+    Raises:
+        UsageError: It is not installed; the hint says how.
+    """
+    from edgeprof.inventory.labgrid import client_program  # noqa: PLC0415 - only for such a board
+
+    return client_program()
+
+
 def is_borrowed(url: str) -> bool:
     """Return whether a device's URL names a place of a coordinator."""
     return url.lower().startswith(LABGRID)

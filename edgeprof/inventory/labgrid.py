@@ -130,7 +130,7 @@ class _Client:
     """Runs `labgrid-client`."""
 
     def __init__(self, address: PlaceAddress, look: Look) -> None:
-        self._program, self._look = _program(), look
+        self._program, self._look = client_program(), look
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         if address.coordinator:
             self._env["LG_COORDINATOR"] = address.coordinator
@@ -198,7 +198,12 @@ class _Client:
                 self.run("cancel-reservation", token[1])
 
 
-def _program() -> str:
+def client_program() -> str:
+    """Return the path of labgrid's client.
+
+    Raises:
+        UsageError: It is not installed; the hint says how.
+    """
     wanted = os.environ.get(CLIENT_VARIABLE, _CLIENT)
     found = shutil.which(wanted)
     if found is None:

@@ -3,7 +3,9 @@
 A transport is two methods. `edgeprof.transport.connect(url)` picks one by the URL's scheme and imports only that one.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgeprof.errors import UsageError
@@ -135,6 +137,32 @@ def absence(url: str) -> str | None:
     from edgeprof.transport.serialurl import parse_address  # noqa: PLC0415
 
     return of_port(parse_address(url))
+
+
+def serial_ports() -> list[tuple[str, str]]:
+    """Return path and description of each serial port of this machine."""
+    from edgeprof.transport.serialport import ports  # noqa: PLC0415 - pyserial
+
+    return ports()
+
+
+def phones() -> dict[str, str]:
+    """Return the state of each phone that `adb` knows, by serial: `device` where it can be used.
+
+    Raises:
+        UsageError: `adb` is not installed.
+        TransportError: It does not answer.
+    """
+    from edgeprof.transport.adb import phones as known  # noqa: PLC0415
+
+    return known()
+
+
+def ssh_keys() -> tuple[tuple[str, ...], bool]:
+    """Return the usual private keys that this user has, and whether there is an agent."""
+    from edgeprof.transport.sshlogin import usual_keys  # noqa: PLC0415 - paramiko takes 0.4 s
+
+    return tuple(key for key in usual_keys() if Path(key).exists()), bool(os.environ.get("SSH_AUTH_SOCK"))
 
 
 def offered_key(url: str) -> "OfferedKey | None":

@@ -51,7 +51,7 @@ class AdbTransport:
         self._channels: list[AdbChannel] = []
         _adb("start-server")
         if not self._serial:
-            raise UsageError("which phone?", f"adb:SERIAL; {_known(_phones())}")
+            raise UsageError("which phone?", f"adb:SERIAL; {_known(phones())}")
         self._find()
         if "shell_v2" not in _adb("-s", self._serial, "features").stdout.split():
             raise DeviceError(f"`{self._serial}` has an Android older than 7", "its `adb shell` loses exit statuses")
@@ -69,15 +69,15 @@ class AdbTransport:
             self._channels.pop().close()
 
     def _find(self) -> None:
-        state = _phones().get(self._serial)
+        state = phones().get(self._serial)
         if ":" in self._serial and state != "device":
             if state is not None:  # else `adb` says "already connected" and it stays as it is
                 _adb("disconnect", self._serial)
             _adb("connect", self._serial)
-        phones = _phones()
-        state = phones.get(self._serial)
+        known = phones()
+        state = known.get(self._serial)
         if state is None:
-            hint = did_you_mean(self._serial, list(phones)) + _known(phones)
+            hint = did_you_mean(self._serial, list(known)) + _known(known)
             raise TransportError(f"`adb` knows no phone `{self._serial}`", hint)
         if state != "device":
             what, hint = _STATES.get(state, (f"is in the state `{state}`", "`adb devices -l` tells more"))
@@ -120,8 +120,13 @@ class AdbChannel(LocalChannel):
         return (status if status <= _SIGNALLED else _SIGNALLED - status), noise[: end.start()][-KEPT_BYTES:]
 
 
-def _phones() -> dict[str, str]:
-    """Return the state of each phone that `adb` knows, by serial."""
+def phones() -> dict[str, str]:
+    """Return the state of each phone that `adb` knows, by serial: `device` where it can be used.
+
+    Raises:
+        UsageError: `adb` is not installed.
+        TransportError: It does not answer.
+    """
     lines = _adb("devices").stdout.splitlines()
     pairs = [line.split("\t", 1) for line in lines if "\t" in line]
     return {serial: "no permissions" if state.startswith("no permissions") else state for serial, state in pairs}

@@ -52,12 +52,17 @@ def open_line(address: SerialAddress) -> Line:
         raise _cannot_open(address, exc) from exc
 
 
+def ports() -> list[tuple[str, str]]:
+    """Return path and description of each serial port of this machine that has hardware behind it, sorted."""
+    return sorted((port.device, port.description) for port in comports() if port.hwid != "n/a")
+
+
 def absence(address: SerialAddress) -> str | None:
     """Return what to say of a port of this machine that is not there, with the names of those that are, or `None`."""
     if address.kind != "serial" or Path(address.place).exists():
         return None
-    ports = sorted(f"{port.device} ({port.description})" for port in comports() if port.hwid != "n/a")
-    there = f"this machine has {', '.join(ports)}" if ports else "this machine has no serial ports"
+    known = [f"{place} ({title})" for place, title in ports()]
+    there = f"this machine has {', '.join(known)}" if known else "this machine has no serial ports"
     return f"there is no `{address.place}` now: {there}"
 
 

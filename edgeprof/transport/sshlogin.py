@@ -147,7 +147,7 @@ def _public(path: str) -> bytes | None:
 
 def _file_keys(login: Login, tried: list[str]) -> list[tuple[str, paramiko.PKey]]:
     found: list[tuple[str, paramiko.PKey]] = []
-    for path in login.keys or _usual_keys():
+    for path in login.keys or usual_keys():
         try:
             with warnings.catch_warnings(action="ignore"):  # about kinds of key that are out of use
                 found.append((path, paramiko.PKey.from_path(path)))
@@ -163,5 +163,6 @@ def _file_keys(login: Login, tried: list[str]) -> list[tuple[str, paramiko.PKey]
     return found
 
 
-def _usual_keys() -> tuple[str, ...]:
+def usual_keys() -> tuple[str, ...]:
+    """Return the paths of the keys that are tried where nobody names one."""
     return tuple(str(Path(f"~/.ssh/id_{kind}").expanduser()) for kind in ("ed25519", "ecdsa", "rsa"))

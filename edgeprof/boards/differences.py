@@ -12,7 +12,7 @@ class Difference:
     """Something that the target says and the board does not bear out.
 
     Attributes:
-        field: `model`, `architecture`, `core_count`, `core`, `memory` or `max_frequency`.
+        field: `model`, `architecture`, `core_count`, `core`, `memory`, `max_frequency` or `aes_instructions`.
         expected: What the target says, for people.
         found: What the board says.
         note: What it may come from.
@@ -36,6 +36,7 @@ def differences(facts: BoardFacts, target: Target) -> tuple[Difference, ...]:
         _core(facts, target),
         _memory(facts, target),
         _max_frequency(facts, target),
+        _aes(facts, target),
     )
     return tuple(difference for difference in found if difference is not None)
 
@@ -96,3 +97,13 @@ def _max_frequency(facts: BoardFacts, target: Target) -> Difference | None:
         return None
     note = "a power mode, an older revision of the board or overclocking"
     return Difference("max_frequency", f"{target.max_mhz} MHz", f"{max(clocks) // 1000} MHz", note)
+
+
+def _aes(facts: BoardFacts, target: Target) -> Difference | None:
+    """Compare AES instructions; a 32-bit system on 64-bit cores may keep silent about them."""
+    has, expected = facts.aes_instructions, target.aes_instructions
+    if has is None or expected in {None, has} or facts.userland() not in {"aarch64", "x86_64"}:
+        return None
+    words = {True: "yes", False: "no"}
+    note = "the board is not what its target says, or it is emulated"
+    return Difference("aes_instructions", words[bool(expected)], words[has], note)

@@ -83,6 +83,7 @@ class BoardFacts:
         load_1min: Its load average over the last minute.
         virtualization: A hypervisor, a container or `proot`.
         isa: The extensions of its instruction set that matter to inference, of those in `ISA`.
+        aes_instructions: Its cores have them.
         virtual_board: The kind of virtual board of `edgeprof lab` that it is, or `None` for any other board.
         ns_per_instruction: What an instruction adds to its clock, where that counts instructions.
         invented: What its sensors make up, such as `power`; only a virtual board's do.
@@ -117,6 +118,7 @@ class BoardFacts:
     load_1min: float | None = None
     virtualization: str | None = None
     isa: tuple[str, ...] = ()
+    aes_instructions: bool | None = None
     virtual_board: str | None = None
     ns_per_instruction: int | None = None
     invented: tuple[str, ...] = ()
@@ -178,6 +180,7 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
     """
     system, lab, phone = probe.get("os"), _table(probe.get("lab")), _table(probe.get("android"))
     names = {str(key).upper(): value for key, value in system.items()} if isinstance(system, dict) else {}
+    features = _texts(probe.get("cpu_features"))
     return BoardFacts(
         machine=_text(probe.get("machine")),
         kernel=_text(probe.get("kernel")),
@@ -200,7 +203,8 @@ def parse_facts(probe: dict[str, Any]) -> BoardFacts:
         uptime_s=_real(probe.get("uptime_s")),
         load_1min=_real(probe.get("load_1min")),
         virtualization=_text(probe.get("virtualization")),
-        isa=tuple(name for name in ISA if name in _texts(probe.get("cpu_features"))),
+        isa=tuple(name for name in ISA if name in features),
+        aes_instructions="aes" in features if features else None,
         virtual_board=_text(lab.get("board")),
         ns_per_instruction=_whole(lab.get("ns_per_instruction")),
         invented=_texts(lab.get("invented")),

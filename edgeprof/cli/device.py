@@ -120,13 +120,13 @@ def show(name: Name, as_json: Json = False) -> None:
 
 @app.command("probe")
 def probe(name: Name, as_json: Json = False) -> None:
-    """Ask the board what it is, and say where it differs from its target."""
+    """Ask the board what it is, and say where it differs from its target, or from the one that it looks like."""
     from edgeprof.boards import differences, parse_facts
     from edgeprof.cli.terminal import Terminal
     from edgeprof.devices import find_device
     from edgeprof.remote import probe_board
     from edgeprof.report.boards import print_board, print_firmware
-    from edgeprof.targets import load_target
+    from edgeprof.targets import load_target, match
     from edgeprof.tiny import is_tiny, probe_tiny
 
     device = find_device(name)
@@ -138,8 +138,8 @@ def probe(name: Name, as_json: Json = False) -> None:
     with Terminal() as terminal:
         raw = probe_board(device, lambda text: terminal.say(name, text))
     facts = parse_facts(raw)
-    found = differences(facts, load_target(device.target)) if device.target else ()
-    print_board(device, facts, found, raw, as_json=as_json)
+    target = load_target(device.target) if device.target else match(facts.userland(), facts.compatible, facts.model)
+    print_board(device, facts, differences(facts, target) if target else (), raw, target, as_json=as_json)
 
 
 @app.command("setup")

@@ -83,23 +83,34 @@ def print_devices(devices: Sequence[Device], *, as_json: bool) -> None:
 
 
 def print_board(
-    device: Device, facts: BoardFacts, found: Sequence[Difference], raw: dict[str, Any], *, as_json: bool
+    device: Device,
+    facts: BoardFacts,
+    found: Sequence[Difference],
+    raw: dict[str, Any],
+    target: Target | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print `device probe`: what the board says, and where that is not what its target says."""
+    """Print `device probe`: what the board says, and where that is not what `target` says, given or looked like."""
+    like = target.name if target and not device.target and not target.is_generic else None
     if as_json:
         parts = [asdict(difference) for difference in found]
-        write(document("board", [{"device": device.name, "target": device.target, "probe": raw, "differences": parts}]))
+        said = {"device": device.name, "target": device.target, "looks_like": like, "probe": raw, "differences": parts}
+        write(document("board", [said]))
         return
     rows = table("fact", device.name)
     for name, value in _facts(facts):
         rows.add_row(plain(name), plain("unknown" if value in (None, "") else value))
     console().print(rows)
+    if like:
+        console().print(plain(f"looks like {like}: say so with `--target {like}` at `device add`"))
+    held_against = device.target or like
     for difference in found:
         text = f"{difference.field}: expected {difference.expected}, found {difference.found}"
         note = f"; {difference.note}" if difference.note else ""
-        console().print(plain(f"differs from {device.target}: {text}{note}"))
-    if device.target and not found:
-        console().print(plain(f"agrees with {device.target}, as far as both say"))
+        console().print(plain(f"differs from {held_against}: {text}{note}"))
+    if held_against and not found:
+        console().print(plain(f"agrees with {held_against}, as far as both say"))
 
 
 def print_firmware(device: Device, firmware: "Firmware", clock_us: int | None, *, as_json: bool) -> None:

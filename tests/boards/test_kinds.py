@@ -67,10 +67,12 @@ def test_the_jetson_look_alike_has_its_rails_by_name_and_says_that_they_are_inve
     board = add_standing("jetson-nano-look-alike")
 
     shown = cli("device", "probe", "board")
-    probe = cli("device", "probe", "board", "--json").json()["items"][0]["probe"]
+    probed = cli("device", "probe", "board", "--json").json()["items"][0]
+    probe = probed["probe"]
 
     sensor = next(item for item in probe["power_sensors"] if item["driver"] == "ina3221")
     assert probe["model"] == "NVIDIA Jetson Nano Developer Kit"
+    assert probed["looks_like"] == "jetson-nano"
     assert [rail["label"] for rail in sensor["rails"]] == ["POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU"]
     assert [zone["type"] for zone in probe["thermal_zones"]] == ["CPU-therm"]
     assert probe["lab"]["invented"] == ["power", "temperature"]

@@ -229,12 +229,31 @@ def test_nothing_differs_where_nothing_is_said():
             "2800 MHz",
             "a power mode, an older revision of the board or overclocking",
         ),
+        (
+            {"aes_instructions": False},
+            "aes_instructions",
+            "yes",
+            "no",
+            "the board is not what its target says, or it is emulated",
+        ),
     ],
 )
 def test_each_difference_is_found_alone_and_explained(changed, field, expected, found, note):
     differing = differences(replace(FACTS, **changed), PI5)
 
     assert [(d.field, d.expected, d.found, d.note) for d in differing] == [(field, expected, found, note)]
+
+
+def test_a_32_bit_system_may_keep_silent_about_aes():
+    narrow = replace(FACTS, os_id="raspbian", aes_instructions=False)
+
+    assert [difference.field for difference in differences(narrow, PI5)] == ["architecture"]
+
+
+def test_aes_instructions_are_known_where_features_are():
+    assert parse_facts({"cpu_features": ["fp", "asimd"]}).aes_instructions is False
+    assert parse_facts({"cpu_features": ["fp", "asimd", "aes"]}).aes_instructions is True
+    assert parse_facts({"cpu_features": []}).aes_instructions is None
 
 
 @pytest.mark.parametrize(("mib", "fits"), [(416, True), (512, True), (384, True), (383, False), (513, False)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeprof.errors import ChildError, DeviceError, LinkLost
 from edgeprof.transport import Channel
+from edgeprof.transport.patience import ANSWER_VARIABLE
 
 PROTOCOL = 1
 _MAX_LINE_BYTES = 1 << 20
@@ -86,7 +87,8 @@ class Wire:
         try:
             chunk = self._channel.read(max(0.001, deadline - time.monotonic()))
         except TimeoutError as exc:
-            raise LinkLost(f"`{self._name}` did not answer `{method}` in time") from exc
+            hint = f"is it busy? `uptime` there tells; `{ANSWER_VARIABLE}=60` waits longer"
+            raise LinkLost(f"`{self._name}` did not answer `{method}` in time", hint) from exc
         if not chunk:
             raise self._ended()
         return chunk

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgeprof.lab.qemu import Qemu
 
 _BANNER_S = 30
+_NOBODY = "! grep -q '[a]gents/' /proc/[0-9]*/cmdline"
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +74,21 @@ class Standing:
             self._asked = (kind, clock)
         return self._board
 
+    def switch(self, on: bool) -> None:
+        """Be the board's power switch: off, it stands still; on, it begins anew, as any board does."""
+        assert self.qemu is not None
+        for command in ("system_reset", "cont") if on else ("stop",):
+            self.qemu.command(command)
+
     def close(self) -> None:
         """End the board: the next test gets another."""
         self._board = None
         self._up.close()
+
+
+def nobody_is_left(qemu: "Qemu") -> None:
+    """Wait until nothing of ours runs on the board; raise `DeviceError` if that does not come."""
+    qemu.tell(f"for i in 1 2 3 4 5 6 7 8 9; do {_NOBODY} && break; sleep 1; done; {_NOBODY}")
 
 
 def answers(board: lab.VirtualBoard) -> bool:

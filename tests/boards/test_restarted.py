@@ -10,10 +10,9 @@ import pytest
 
 from edgeprof import resources
 from edgeprof.lab.qemu import Qemu
-from tests.boards.conftest import Standing
+from tests.boards.conftest import Standing, nobody_is_left
 
 MODEL = resources.folder("device_agents") / "selftest.tflite"
-NOBODY = "! grep -q '[a]gents/' /proc/[0-9]*/cmdline"
 LONGEST_NS = 600e9
 
 
@@ -37,11 +36,6 @@ def begun(cli, *asked: object) -> subprocess.Popen:
         if line.startswith("board: ") and "provisional" in line:
             return process
     raise AssertionError(process.communicate())
-
-
-def nobody_is_left(qemu: Qemu) -> None:
-    """Wait until nothing of ours runs on the board; raise `DeviceError` if that does not come."""
-    qemu.tell(f"for i in 1 2 3 4 5 6 7 8 9; do {NOBODY} && break; sleep 1; done; {NOBODY}")
 
 
 def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_again_once_it_is_up(board, cli):

@@ -51,6 +51,11 @@ class Range:
             return _is_faster(self.launches, other.launches)
         return self.high < other.low if self.less_is_better else self.low > other.high
 
+    def clearly_beats(self, other: "Range") -> bool:
+        """Return whether this is surely better, and a cost by more than counts as the same."""
+        is_cost = self.less_is_better and self.score is None
+        return self.beats(other) and (not is_cost or self.point * _SAME < other.point)
+
     def may_be_worse(self, other: "Range") -> bool:
         """Return whether it looks worse, by more than counts as the same, unless it is known to be better."""
         if self.beats(other):
@@ -67,7 +72,8 @@ class Ranked:
     Attributes:
         run: The run.
         figures: Names of the figures that it was ranked by.
-        dominated_by: Runs that are better in at least one figure, as sure as intervals are, and look worse in none.
+        dominated_by: Runs that are better in at least one figure, as sure as intervals are and by more than counts as
+            the same, and look worse in none.
     """
 
     run: RunResult
@@ -137,8 +143,8 @@ def _is_faster(one: RunResult, other: RunResult) -> bool:
 def _dominates(one: dict[tuple[str, str], Range], other: dict[tuple[str, str], Range]) -> bool:
     if not set(other) <= set(one):
         return False
-    worse = any(other[name].beats(one[name]) or one[name].may_be_worse(other[name]) for name in other)
-    return not worse and any(one[name].beats(other[name]) for name in other)
+    worse = any(other[name].clearly_beats(one[name]) or one[name].may_be_worse(other[name]) for name in other)
+    return not worse and any(one[name].clearly_beats(other[name]) for name in other)
 
 
 def _ends(estimate: Estimate, point: float) -> tuple[float, float]:

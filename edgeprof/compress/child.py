@@ -1,5 +1,6 @@
 """A child process at a job: what it says, what it is given, and how it ended."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,16 @@ WORKER, GOLDEN, LAYERS = "edgeprof.compress.worker", "edgeprof.compress.golden",
 _EXTRA = ("tensorflow", "keras", "tf_keras", "ai_edge_litert")
 _ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"}
 _ROOM = "close programs, lift a limit on memory (`ulimit -v`), or give fewer calibration samples"
+_SPACE = "free some, or let EDGEPROF_CACHE_DIR and TMPDIR name folders on a disk with room"
 _CRASHED = {
     "SIGSEGV": "int8 of LSTM and GRU layers that loop is a known cause: give them `unroll=True`, or leave int8 out",
     "SIGKILL": f"the system ends what takes too much memory: {_ROOM}",
 }
 # What a process without memory says last: of C++, of Python, of TensorFlow, which has none for a thread.
 _NO_MEMORY = ("std::bad_alloc", "MemoryError", "ResourceExhausted", "Cannot allocate memory", "pthread_create() failed")
+# What one without room says; where its log is on the full disk too, how little is left says so.
+_NO_SPACE = "No space left on device"
+_LITTLE_BYTES = 64 * 1024
 
 
 def require_extra() -> None:
@@ -118,6 +123,8 @@ class Child:
     def _crashed(self, code: int) -> ModelError:
         doing = self._last.text
         said = self._log.read_text(errors="replace")
+        if _NO_SPACE in said or shutil.disk_usage(self._log.parent).free < _LITTLE_BYTES:
+            return ModelError(f"there was no room on the disk for {doing}", f"{_SPACE}; all it said: {self._log}")
         if any(word in said for word in _NO_MEMORY):
             return ModelError(f"there was not enough memory for {doing}", f"{_ROOM}; all it said: {self._log}")
         if code < 0:

@@ -39,6 +39,13 @@ def ranged(name: str, found: Range | None) -> str:
     return f"{point} ({' … '.join(end.removesuffix(f' {unit}') for end in ends)})"
 
 
+def loss_words(name: str, worse: Range) -> str:
+    """Return a loss as it reads: `worse by +2.0 pp (…)`, or of what is gained `better by +7.7 pp (…)`."""
+    if worse.point >= 0:
+        return f"worse by {ranged(name, worse)}"
+    return f"better by {ranged(name, Range(-worse.point, -worse.high, -worse.low))}"
+
+
 def headline_texts(run: RunResult) -> tuple[str, str]:
     """Return a run's accuracy, or without labels its agreement, and its loss against the float model, as columns."""
     by_name = {(e.name, e.statistic): e for e in estimates(run)}

@@ -21,7 +21,7 @@ from edgeprof.compare import (
 from edgeprof.metrics import estimates
 from edgeprof.power.energy import CONFIDENCE
 from edgeprof.records import Estimate, RunResult
-from edgeprof.report.accuracy import accuracy_heading, headline_texts, ranged
+from edgeprof.report.accuracy import accuracy_heading, headline_texts, loss_words
 from edgeprof.report.document import document
 from edgeprof.report.items import comparison_item, metric_items
 from edgeprof.report.summary import figure, print_warnings
@@ -184,11 +184,11 @@ def _accuracies(matrix: Matrix) -> list[str]:
             if change.loss is None or change.base is None:
                 lines.append(f"{about}: accuracy not compared: {change.refused}")
                 continue
-            worse = ranged(loss_name(change.base), in_points(change.base, change.loss.worse))
+            how = loss_words(loss_name(change.base), in_points(change.base, change.loss.worse))
             p_value = change.loss.p_value
             test = "" if p_value is None else f"; McNemar p {units.three_digits(p_value)}"
             words = metric_words(change.base.name)
-            lines.append(f"{about}: {words} worse by {worse} than the base's, paired, 95 %{test}")
+            lines.append(f"{about}: {words} {how} than the base's, paired, 95 %{test}")
     return lines
 
 

@@ -21,6 +21,7 @@ from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
 from edgeprof.report.verdicts import verdict
 from edgeprof.report.windows import windows_conditions, windows_table
+from edgeprof.report.words import metric_words
 from edgeprof.stats import is_narrow, latency_estimates, sustained_estimates
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def print_dominated(runs: Sequence[RunResult]) -> None:
     for one in fronts(runs):
         if one.dominated_by:
             names = ", ".join(cell_name(other, runs) for other in one.dominated_by)
-            text = f"{cell_name(one.run, runs)} is dominated by {names}: worse in something, better in nothing measured"
+            judged = ", ".join(metric_words(name) for name in one.figures)
+            text = f"{cell_name(one.run, runs)} is dominated by {names}: of {judged} better in none, worse in some"
             console().print(plain(text))
 
 

@@ -5,6 +5,7 @@ import re
 _METRICS = {
     "latency_ns": "latency",
     "guest_instructions": "guest instructions",
+    "gzip_bytes": "size by gzip",
     "anonymous_growth_bytes": "weights and arena (anonymous growth)",
     "file_backed_growth_bytes": "model file and mapped code (growth)",
     "peak_rss_bytes": "peak RSS",

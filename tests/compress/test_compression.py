@@ -354,6 +354,15 @@ def test_a_child_without_memory_is_said_to_be_so(tmp_path):
     assert "ulimit -v" in short.value.hint
 
 
+def test_a_child_without_room_on_the_disk_does_not_blame_the_memory(tmp_path):
+    job = Job("convert", str(tmp_path / "model.keras"), str(tmp_path))
+
+    with pytest.raises(ModelError, match="there was no room on the disk for starting") as full:
+        child.run_child("tests.compress.crowded", job, lambda _: None)
+
+    assert "EDGEPROF_CACHE_DIR" in full.value.hint
+
+
 def test_the_documentation_s_program_makes_what_it_says(artifacts, example, tmp_path, monkeypatch, capsys):
     page = (Path(__file__).parents[2] / "docs" / "compression.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", page.split("## From Python")[1], re.DOTALL)

@@ -14,6 +14,7 @@ from edgeprof.errors import UsageError
 from edgeprof.records import Accuracy, ModelFacts, RawLaunch, StartUp
 from edgeprof.report.document import schema
 from edgeprof.report.matrix import matrix_document, print_matrix
+from edgeprof.report.summary import print_dominated
 from edgeprof.stats import compare_separate
 from tests.unit.evaluations import evaluation, hits
 from tests.unit.test_reports import ARTIFACT, COUNTED, RUN
@@ -251,6 +252,38 @@ def test_what_may_be_slower_pushes_nothing_off_however_small_it_is():
     slower, faster = run("small", launches=wide, artifact=small), run("large", 1e6)
 
     assert [one.dominated_by for one in fronts([slower, faster])] == [(), ()]
+
+
+def test_a_cost_that_is_surely_less_by_a_thousandth_keeps_nothing_on_the_front():
+    larger, smaller = (replace(ARTIFACT, size_bytes=size) for size in (100_100, 100_000))
+
+    slow, fast = run("slow", 2e6, artifact=smaller), run("fast", 1e6, artifact=larger)
+
+    assert [len(one.dominated_by) for one in fronts([slow, fast])] == [1, 0]
+
+
+def test_what_is_the_same_in_all_is_dominated_by_nothing():
+    larger, smaller = (replace(ARTIFACT, size_bytes=size) for size in (100_100, 100_000))
+
+    assert [one.dominated_by for one in fronts([run("a", artifact=larger), run("b", artifact=smaller)])] == [(), ()]
+
+
+def test_what_is_dominated_is_so_in_the_figures_named_and_no_others(capsys):
+    print_dominated([run("slow", 2e6), run("fast", 1e6, recipe="fp32")])
+
+    said = capsys.readouterr().out
+    assert "int8 is dominated by fp32: of size, latency" in said
+    assert "better in none, worse in some" in said
+    assert "measured" not in said
+
+
+def test_an_accuracy_that_is_better_than_the_base_s_is_called_better(capsys):
+    base = run("a", evaluations=(evaluation(hits(440, 500, 3)),))
+    other = run("b", recipe="fp32", evaluations=(evaluation(hits(450, 500)),))
+
+    print_matrix(relate([base, other]), as_json=False)
+
+    assert "on `eval`: top-1 accuracy better by +2.0 pp (+" in capsys.readouterr().out
 
 
 def test_what_was_not_measured_is_never_taken_for_good():

@@ -1,15 +1,14 @@
 """Unstructured and 2:4 magnitude pruning. Child only.
 
-With training data by TFMOT, on a polynomial schedule; without, at once. By gradients: see `masking`.
+With training data by TFMOT, on a polynomial schedule; without, at once. By gradients, or over all kernels: `masking`.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 
 from edgeprof.compress.bridge import clone
-from edgeprof.compress.masking import masked, masks
+from edgeprof.compress.masking import masked, masks, span
 from edgeprof.compress.steps import Prune
 from edgeprof.compress.teller import Teller
 from edgeprof.compress.training import TrainingData, fine_tune
@@ -49,19 +48,16 @@ def apply(model: Any, step: Prune, training: TrainingData | None, teller: Teller
 def _scheduled(model: Any, step: Prune, picked: set[str], training: TrainingData, teller: Teller) -> Any:  # noqa: ANN401
     from tensorflow_model_optimization.sparsity import keras as sparsity
 
-    batches = math.ceil(len(training.train.x[0]) / step.batch_size)
-    steps = batches * step.epochs
-    end = max(1, round(step.end * steps))
+    begin, end, complete = span(step, training)
     schedule = sparsity.PolynomialDecay(
         0.0 if step.pattern == "any" else step.sparsity,
         step.sparsity,
-        begin_step=round(step.begin * steps),
+        begin_step=begin,
         end_step=end,
         frequency=max(1, min(100, end // 10)),
     )
     pattern = {"sparsity_m_by_n": (2, 4)} if step.pattern == "2:4" else {}
     wrapped = wrap(model, picked, lambda layer: sparsity.prune_low_magnitude(layer, schedule, **pattern))
-    complete = min(step.epochs, math.ceil(end / batches))
     fine_tune(wrapped, training, step, teller, callbacks=[sparsity.UpdatePruningStep()], choose_from=complete)
     return clone(sparsity.strip_pruning(wrapped))
 

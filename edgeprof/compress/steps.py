@@ -33,8 +33,8 @@ KEEP = ("nothing", "zeros", "clusters", "zeros+clusters")
 class Prune(Taught):
     """Unstructured pruning of Dense and Conv kernels.
 
-    By magnitude in each kernel it follows a polynomial schedule while it fine-tunes; by another importance, or over all
-    kernels, it prunes at once and fine-tunes what is left.
+    It follows a polynomial schedule while it fine-tunes; an importance by gradients is computed anew each time, of what
+    is left. 2:4 by gradients goes at once.
 
     Attributes:
         sparsity: Share of zeros in each kernel at the end.

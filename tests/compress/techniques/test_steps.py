@@ -8,6 +8,7 @@ import pytest
 
 from edgeprof.compress import channel_pruning, discretising, distilling, low_rank, pruning
 from edgeprof.compress.bridge import to_tf_keras
+from edgeprof.compress.masking import grown
 from edgeprof.compress.program import load_program
 from edgeprof.compress.steps import Channels, Discrete, Distill, LowRank, Prune, parse_step
 from edgeprof.compress.techniques.coupling import couple, macs
@@ -306,6 +307,21 @@ def test_weights_pruned_by_gradient_stay_zero_while_the_rest_is_tuned(importance
     assert len(whole) >= 3
     assert all(int((kernel == 0).sum()) == round(share * kernel.size) for kernel in whole)
     assert score(made) > score(trained) - 0.05
+
+
+@pytest.mark.parametrize("importance", ["l1", "taylor", "fisher"])
+def test_over_all_kernels_weights_go_on_a_schedule_that_ends_at_the_share_asked_for(importance, trained, teller):
+    step = Prune(sparsity=0.8, scope="global", importance=importance, epochs=3, batch_size=16, samples=48)
+
+    made = pruning.apply(trained, step, training(trained), teller)
+
+    kernels = [layer.kernel.numpy() for layer in made.layers if hasattr(layer, "kernel")]
+    assert sum(int((kernel == 0).sum()) for kernel in kernels) == round(0.8 * sum(kernel.size for kernel in kernels))
+    assert score(made) > score(trained) - 0.05
+
+
+def test_the_schedule_is_that_of_its_source():
+    assert [grown(0.8, share) for share in (-1, 0, 0.5, 1, 2)] == pytest.approx([0, 0, 0.7, 0.8, 0.8])
 
 
 @pytest.mark.filterwarnings("ignore:distutils Version classes:DeprecationWarning")  # of TFMOT, as it is imported

@@ -19,6 +19,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # So does `nohup` with a hang-up, and a shell cannot trap what was ignored when it began.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Containers often tell Python to write no byte code: then each of a thousand commands compiles all of ours anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "fashion_mnist"
 # Modules of these begin in this share of the way to the end: one that takes minutes at the end leaves workers idle.

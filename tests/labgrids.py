@@ -62,9 +62,9 @@ class Labgrid:
         """Take places from whoever has them, and end what is reserved."""
         for token in re.findall(r"Reservation '(\w+)'", self.client("reservations")):
             self.client("cancel-reservation", token)
-        for place in places:
-            if self.who(place):
-                self.client("-p", place, "release", "--kick")
+        acquired = {line.split()[2] for line in self.client("who").splitlines()[1:]}
+        for place in acquired.intersection(places):
+            self.client("-p", place, "release", "--kick")
 
     def free_again(self, place: str, within_s: float = 90) -> bool:
         end = time.monotonic() + within_s

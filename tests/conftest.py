@@ -37,8 +37,10 @@ _TOGETHER = {
     "tests/compress/test_recipes_effect.py": "small trained models",
     "tests/boards/test_gate.py": "a board that counts",
     "tests/boards/test_instructions.py": "a board that counts",
+    "tests/boards/test_labgrid.py": "a board at its console",
     "tests/boards/test_no_python.py": "a board without Python",
     "tests/boards/test_restarted.py": "a board without Python",
+    "tests/boards/test_serial.py": "a board at its console",
     "tests/contract/native/test_faults.py": "an agent under sanitizers",
     "tests/integration/test_labgrid.py": "a coordinator of labgrid",
 }

@@ -15,6 +15,9 @@ PASSWORD = re.compile(r"(?:password|passwort|passphrase|mot de passe|contraseña
 SHELL = re.compile(r"[$#%>]\s?$")
 
 _KEPT_CHARS = 8192
+# A line of text, which frames hold next to never: eight printable bytes in a row between two ends of line are chance
+# once in some 10^8 bytes of compressed data.
+_LINE = re.compile(r"(?:^|[\r\n])[ -~\t]{8,}[\r\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,35 @@ class Patience:
 
 
 USUAL = Patience()
+
+
+class Restart:
+    """Tells a board that starts anew under a link, by text that comes where frames should.
+
+    Its boot loader stops at any key, and a frame is many: nothing must be sent then, until text has rested for longer
+    than a countdown does. Messages of the kernel count for nothing: they come amid frames too, and after a boot loader.
+    """
+
+    def __init__(self, rest_s: float) -> None:
+        self._rest_s, self._text, self._heard_at = rest_s, "", float("-inf")
+
+    def heard(self, data: bytes, now: float, *, framed: bool) -> None:
+        """Take note of what came, and whether a sound frame was in it."""
+        if framed:
+            self._text = ""
+        elif data:
+            self._text = (self._text + data.decode("latin-1"))[-_KEPT_CHARS:]
+            self._heard_at = now
+
+    def quiet_until(self) -> float:
+        """Return until when nothing is to be sent; a time that is over where nothing speaks against it."""
+        spoken = KERNEL.sub("", self._text.replace("\r\n", "\n"))
+        return self._heard_at + self._rest_s if _LINE.search(spoken) else float("-inf")
+
+    def is_over(self, now: float) -> bool:
+        """Return whether the board has booted: it stands where it asks who logs in."""
+        asks = LOGIN.search(_ESCAPES.sub("", self._text).replace("\0", ""))
+        return bool(asks) and now > self.quiet_until() > float("-inf")
 
 
 class Console:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from edgeprof.errors import LinkLost, TransportError
-from edgeprof.transport.serialconsole import USUAL, Patience
+from edgeprof.transport.serialconsole import USUAL, Patience, Restart
 from edgeprof.transport.seriallink import Link, Record, flow, frames, protocol, streams
 from edgeprof.transport.serialport import Line, open_line
 from edgeprof.transport.serialurl import SerialAddress
@@ -53,6 +53,7 @@ class Pump:
     def __init__(self, address: SerialAddress, line: Line, link: Link, baud: int, deadlines: Deadlines) -> None:
         self.link, self.changed = link, threading.Condition()
         self._address, self._line, self._deadlines, self.baud = address, line, deadlines, baud
+        self._restart = Restart(deadlines.console.countdown_s)
         self._takers: dict[int, Callable[[int, bytes], None]] = {}
         self._newest = 0
         self._writing = threading.Lock()
@@ -125,6 +126,7 @@ class Pump:
             if channel in self._takers:
                 self._takers[channel](kind, payload)
         silence_s = now - self.link.heard_at
+        self._restart.heard(data, now, framed=silence_s == 0)
         if self.link.gone is not None:
             self._lost = self._lost or self.link.gone
         elif silence_s > self._deadlines.silent_s:
@@ -160,9 +162,14 @@ class Pump:
         while not self._closing:
             with self.changed:
                 now = time.monotonic()
-                data = b"" if self._lost else self.link.send(now)
+                quiet_until = self._restart.quiet_until()
+                if self._restart.is_over(now) and not self._lost:
+                    self._lost = "the board has started anew"
+                    self.changed.notify_all()
+                data = b"" if self._lost or now < quiet_until else self.link.send(now)
                 if not data:
-                    self.changed.wait(max(0.0, min(self.link.wake_at() - now, _IDLE_S)) if not self._lost else _IDLE_S)
+                    wake_at = max(self.link.wake_at(), quiet_until)
+                    self.changed.wait(max(0.0, min(wake_at - now, _IDLE_S)) if not self._lost else _IDLE_S)
                     continue
             with self._writing, suppress(OSError):  # the reading side finds out, and what was lost is sent again
                 self._line.write(data)

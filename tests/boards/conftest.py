@@ -1,6 +1,7 @@
 """Virtual boards for tests: none outlives them, also after a crash; images and snapshots do."""
 
 import socket
+import subprocess
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -84,6 +85,15 @@ class Standing:
         """End the board: the next test gets another."""
         self._board = None
         self._up.close()
+
+
+def begun(cli: Cli, *asked: object) -> subprocess.Popen:
+    """Start a command and return when the board has finished its first launch."""
+    process = cli.start(*asked)
+    for line in process.stderr:
+        if line.startswith("board: ") and "provisional" in line:
+            return process
+    raise AssertionError(process.communicate())
 
 
 def nobody_is_left(qemu: "Qemu") -> None:

@@ -3,14 +3,13 @@
 One board for all, without Python: its agent in C starts at once, and an emulated processor is slow.
 """
 
-import subprocess
 import time
 
 import pytest
 
 from edgeprof import resources
 from edgeprof.lab.qemu import Qemu
-from tests.boards.conftest import Standing, nobody_is_left
+from tests.boards.conftest import Standing, begun, nobody_is_left
 
 MODEL = resources.folder("device_agents") / "selftest.tflite"
 LONGEST_NS = 600e9
@@ -27,15 +26,6 @@ def monitor(qemu: Qemu, line: str) -> None:
     """Say something to QEMU's monitor for people."""
     said = qemu.command("human-monitor-command", **{"command-line": line})
     assert "rror" not in str(said), said
-
-
-def begun(cli, *asked: object) -> subprocess.Popen:
-    """Start a command and return when the board has finished its first launch."""
-    process = cli.start(*asked)
-    for line in process.stderr:
-        if line.startswith("board: ") and "provisional" in line:
-            return process
-    raise AssertionError(process.communicate())
 
 
 def test_a_board_that_is_reset_half_way_keeps_what_finished_and_is_measured_again_once_it_is_up(board, cli):

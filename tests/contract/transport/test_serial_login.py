@@ -227,6 +227,35 @@ def test_a_board_that_boots_is_waited_for_and_not_interrupted(at, way, uart, hom
     assert any(text.startswith("the board is booting: ") for text in said)
 
 
+def test_a_board_that_starts_anew_under_a_link_is_told_by_its_text_and_not_interrupted(at, way, uart, home):
+    """The boot loader of this one stops too, and a link asks for signs of life; then there is a login."""
+    boot = home / "boot.py"
+    boot.write_text(
+        "import os, select, termios, time, tty\n"
+        "say = lambda text: os.write(1, text.encode())\n"
+        "say('\\r\\nU-Boot 2024.01 (Jan 01 2024)\\r\\n\\r\\nDRAM:  1 GiB\\r\\n'); time.sleep(1.5); tty.setraw(0)\n"
+        "say('Hit any key to stop autoboot:  3')\n"
+        "for left in (2, 1, 0):\n"
+        "    if select.select([0], [], [], 0.5)[0]: say('\\r\\n=> '); time.sleep(600)\n"
+        "    say('\\b\\b\\b %d ' % left)\n"
+        "for number in range(4): say('\\r\\n[    %d.000000] driver %d is up' % (number, number)); time.sleep(0.1)\n"
+        "os.system('stty sane'); say('\\r\\nDebian 12 board\\r\\n\\r\\nboard login: '); input()\n"
+        "os.execlp('bash', 'bash', '--norc', '--noprofile', '-i')\n"
+    )
+    patience = Deadlines(ping_s=0.2, console=replace(QUICK.console, countdown_s=1.0))
+    console = at(SHELL)
+    with closing(way(deadlines=patience)) as transport:
+        assert works(transport)
+
+        console.close()
+        at(["python3", str(boot)])
+        with pytest.raises(LinkLost, match="the board has started anew"):
+            run(transport, ("sleep", "30"), 60)
+
+    with closing(way("edge@", deadlines=QUICK)) as transport:
+        assert works(transport)
+
+
 def test_a_board_in_its_boot_loader_is_named(at, way, home):
     at(["sh", "-c", "while :; do printf '=> '; read -r line; done"])
 

@@ -180,13 +180,17 @@ class Console:
                 self._process = self._start()
 
     def _kill(self) -> None:
-        """End every process whose terminal this is, and `setsid`, which may wait for a terminal that noise has stopped."""
+        """End every process whose terminal this is, and `setsid`, which may wait for a terminal that noise has stopped.
+
+        None sees another's end, as when a board loses its power.
+        """
         self._process.kill()
         device = os.stat(self._uart.board).st_rdev
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                if int(stat.read_text().rpartition(")")[2].split()[4]) == device:
-                    os.kill(int(stat.parent.name), signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for stat in Path("/proc").glob("[0-9]*/stat"):
+                with contextlib.suppress(OSError, IndexError, ValueError):
+                    if int(stat.read_text().rpartition(")")[2].split()[4]) == device:
+                        os.kill(int(stat.parent.name), number)
 
 
 LOGIN = """\

@@ -87,6 +87,8 @@ def interval(name: str, low: float | None, point: float, high: float | None) -> 
         return "no interval yet"
     if name.endswith("_ratio"):
         return f"{low * 100:.1f} … {percent(high)}"
+    if name.endswith("_points"):
+        return f"{points(low).removesuffix(' pp')} … {points(high)}"
     counted = name.endswith("_instructions")
     divisor, unit = _unit_for(point, _scale(name))
     digits = _five_digits if counted else three_digits

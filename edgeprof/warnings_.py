@@ -22,6 +22,7 @@ _ACCURACY = (
 CODES: dict[str, tuple[str, ...]] = {
     "artifact": (),
     "calibration_range": _ACCURACY,
+    "chance_level": _ACCURACY,
     "clipped_inputs": _ACCURACY,
     "clocks_changed": _WALL,
     "coarse_profiler": ("ops",),

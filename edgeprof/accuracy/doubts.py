@@ -14,7 +14,7 @@ from edgeprof.records import Artifact
 from edgeprof.scores import Evaluation, Score
 from edgeprof.stats.accuracy import in_points, loss_name
 from edgeprof.stats.packed import unpack
-from edgeprof.stats.paired import loss
+from edgeprof.stats.paired import float_range, loss, score_range
 
 # A loss of more than a point is what releases forbid most often; of an error that has no scale, a tenth of itself.
 LOSSY_POINTS = 1.0
@@ -50,7 +50,9 @@ def doubts(evaluations: Sequence[Evaluation], outputs: Outputs, floats: Outputs 
             yield "constant_outputs", f"{text}; {cause}"
         elif _collapsed(evaluation):
             yield "constant_outputs", f"every sample of `{evaluation.title}` is taken for one and the same class"
-        elif floats is not None and not evaluation.scores:
+        elif evaluation.scores:
+            yield from _by_chance(evaluation, evaluation.scores[0])
+        elif floats is not None:
             yield from _one_class(evaluation, floats[index])
 
 
@@ -82,6 +84,21 @@ def _lossy(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:
     sure = f"surely more than {limit}" if worse.low > most else f"perhaps no more than {limit}"
     text = f"on `{evaluation.title}` it is worse than the float model by {units.quantity(name, worse.point)}"
     yield "lossy_result", f"{text} ({ends}, 95 %), {sure}"
+
+
+def _by_chance(evaluation: Evaluation, score: Score) -> Iterator[tuple[str, str]]:
+    """Yield a warning where whoever always names the commonest class may be right as often: no accuracy to compare."""
+    if score.name != "top1_ratio" or evaluation.labels is None or evaluation.base is not None:
+        return
+    reached, whose = (float_range(score), "the float model") if score.float_values else (score_range(score), "it")
+    commonest = np.unique_counts(unpack(evaluation.labels)).counts
+    chance = float(commonest.max()) / evaluation.n_samples
+    if reached is None or evaluation.n_samples < _ENOUGH or len(commonest) < 2 or reached.low > chance:
+        return
+    ends = f"{units.percent(reached.low)} … {units.percent(reached.high)}"
+    text = f"on `{evaluation.title}` {whose} is right for {units.percent(reached.point)} ({ends}, 95 %)"
+    guess = f"always to name the commonest class, for {units.percent(chance)}"
+    yield "chance_level", f"{text}; {guess}: are the samples scaled as in training, the labels numbered alike?"
 
 
 def _one_class(evaluation: Evaluation, floats: NDArray[np.float32]) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,18 @@ def complete_corruption(incomplete: str) -> list[str]:
     return [name for name in (*CORRUPTIONS, "all") if name.startswith(incomplete)]
 
 
+def complete_status(incomplete: str) -> list[str]:
+    """Return what may have become of a run, what begins so."""
+    from edgeprof.store import STATUSES
+
+    return [status for status in STATUSES if status.startswith(incomplete)]
+
+
+def complete_runtime(incomplete: str) -> list[str]:
+    """Return the names of runtimes that begin so."""
+    return [name for name in ("litert", "tflite-runtime") if name.startswith(incomplete)]
+
+
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the newest runs that begin so, with what they measured."""
     from edgeprof.errors import EdgeprofError
@@ -158,7 +170,12 @@ Home = Annotated[
 ]
 Runtime = Annotated[
     str | None,
-    typer.Option("--runtime", metavar="NAME", help="litert or tflite-runtime, instead of whichever fits the board."),
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="litert or tflite-runtime, instead of whichever fits the board.",
+        autocompletion=complete_runtime,
+    ),
 ]
 RuntimeLib = Annotated[
     str | None,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli.options import Json, StoreUrl, complete_device, complete_run
+from edgeprof.cli.options import Json, StoreUrl, complete_device, complete_run, complete_status
 
-app = typer.Typer(help="Stored results: list, show, export, remove.", no_args_is_help=True)
+app = typer.Typer(help="Stored results: list, show, export, import, bundle, remove.", no_args_is_help=True)
 
 _FORMATS = ("json", "csv", "samples", "parquet", "parquet-samples", "mlflow")
 Tracking = Annotated[
@@ -34,7 +34,12 @@ def list_(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only runs of this model.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", "-r", help="Only runs of this recipe.")] = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only complete, interrupted, abandoned, failed or running ones.")
+        str | None,
+        typer.Option(
+            "--status",
+            help="Only complete, interrupted, abandoned, failed or running ones.",
+            autocompletion=complete_status,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 30,
     as_json: Json = False,
@@ -48,7 +53,7 @@ def list_(
         raise UsageError(f"unknown status: `{status}`", f"one of {', '.join(STATUSES)}")
     wanted = RunFilter(device=device, model=model, recipe=recipe, status=status)
     with open_store(store, make=False) as opened:
-        print_rows(opened.list_runs(limit, wanted), opened.url, as_json=as_json)
+        print_rows(opened.list_runs(limit, wanted), opened.url, narrowed=wanted != RunFilter(), as_json=as_json)
 
 
 @app.command("show")
@@ -188,7 +193,7 @@ def remove(
     ],
     store: StoreUrl = None,
 ) -> None:
-    """Remove runs with their samples."""
+    """Remove runs with their samples: name each by four of its digits at least."""
     from edgeprof.store import open_store
 
     with open_store(store, make=False) as opened:

@@ -50,6 +50,8 @@ def gather(inputs: Inputs, request: ProfileRequest, progress: Progress) -> Profi
     """
     check_pair(request, inputs.asked())
     try_metrics(request.metrics)
+    if request.metrics and not inputs.evaluations:
+        raise UsageError("`--metric` needs samples to judge", "add `--eval test.npz`")
     evaluations = load_sets(inputs.evaluations, inputs.corruptions)
     warnings = data_warnings(inputs.compression, evaluations)
     artifacts: list[Artifact] = []

@@ -18,6 +18,8 @@ from edgeprof.store.rows import CellRow, RunFilter, RunRow
 from edgeprof.store.tables import launches, runs
 
 _ID_BYTES = 4
+# Of fewer, a slip names another run than was meant.
+_ENOUGH_DIGITS = 4
 _LISTED = (
     "run_id", "created_unix_s", "status", "owner", "device", "model", "recipe", "artifact_sha256", "origin", "metric",
     "cost", "cost_low", "cost_high",
@@ -198,9 +200,12 @@ class Store:
         """Delete a run and its launches; return its full name.
 
         Raises:
-            UsageError: There is none, or several begin so.
+            UsageError: There is none, several begin so, or so few digits would remove one by a slip.
         """
         full = self.load_run(run_id).run_id
+        if run_id != full and len(run_id) < _ENOUGH_DIGITS:
+            text = f"`{run_id}` is too little to remove a run by: what is removed does not come back"
+            raise UsageError(text, f"four digits at least: `edgeprof run remove {full}`")
         with self._begin(writes=True) as connection:
             connection.execute(sa.delete(launches).where(launches.c.run_id == full))
             connection.execute(sa.delete(runs).where(runs.c.run_id == full))

@@ -43,6 +43,22 @@ def test_a_loss_beyond_a_point_is_flagged_with_its_intervals_end():
     assert "perhaps no more than 1.0 pp" in perhaps
 
 
+def test_a_float_model_that_is_right_by_chance_is_flagged_for_its_samples_may_be_scaled_otherwise():
+    by_chance = np.roll(RIGHT, 7, axis=0)  # right for none of 40, as 0 of 4 classes in turn
+    by_chance[:10] = RIGHT[:10]
+
+    ((code, text),) = said(by_chance, floats=by_chance)
+
+    assert code == "chance_level"
+    assert "on `eval` the float model is right for 25.0 % (" in text
+    assert "always to name the commonest class, for 25.0 %" in text
+
+
+def test_an_artifact_alone_that_is_right_by_chance_is_flagged_and_a_good_one_is_not():
+    assert [code for code, _ in said(np.roll(RIGHT, 1, axis=0), floats=None)] == ["chance_level"]
+    assert said(RIGHT, floats=None) == []
+
+
 def test_a_gain_is_no_loss():
     assert said(RIGHT, floats=wrong(20)) == []
 

@@ -37,6 +37,7 @@ def assert_refused(done, code: int, message: str, hint: str) -> None:
             "error: `--no-energy` leaves out what `--rail` is for",
             "leave one of the two",
         ),
+        (("--metric", "f1"), "error: `--metric` needs samples to judge", "add `--eval test.npz`"),
         (("--runtime", "litter"), "error: unknown runtime: `litter`", "did you mean `litert`?"),
     ],
 )

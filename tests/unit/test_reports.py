@@ -31,7 +31,7 @@ from edgeprof.report.document import document, schema
 from edgeprof.report.items import run_item
 from edgeprof.report.modelfile import file_text
 from edgeprof.report.names import cell_name
-from edgeprof.report.runlist import row_item
+from edgeprof.report.runlist import print_rows, row_item
 from edgeprof.report.runs import print_run
 from edgeprof.report.text import plain, table
 from edgeprof.scores import Agreement
@@ -232,6 +232,24 @@ def test_a_list_of_runs_is_valid_by_the_shipped_schema():
     row = RunRow("0011aabb", 1.0, "complete", "pi5", "m", "int8", 8)
 
     jsonschema.validate(json.loads(document("run_list", [row_item(row)])), schema())
+
+
+def test_a_list_of_runs_says_what_each_costs_and_in_what(capsys):
+    timed = RunRow("0011aabb", 1.0, "complete", "pi5", "m", "int8", 8, metric="latency_ns", cost=39_900)
+    counted = RunRow("0011aabc", 1.0, "complete", "lab", "m", "int8", 4, metric="guest_instructions", cost=338_100)
+
+    print_rows([timed, counted, RunRow("0011aabd", 1.0, "interrupted", "pi5", "m", "int8", 0)], "r.db", as_json=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "39.9 µs" in lines[2]
+    assert "338.10 k instructions" in lines[3]
+    assert "0 ns" not in lines[4]
+
+
+def test_a_list_that_was_narrowed_to_nothing_does_not_tell_to_measure(capsys):
+    print_rows([], "r.db", narrowed=True, as_json=False)
+
+    assert capsys.readouterr().out == "no such runs are stored in r.db; `edgeprof run list` shows all\n"
 
 
 def test_failures_stand_beside_the_runs():

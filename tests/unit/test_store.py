@@ -136,6 +136,16 @@ def test_removing_a_run_removes_its_launches(store):
     assert store.load_run("0011").launches == ()
 
 
+def test_a_run_is_not_removed_by_a_digit_that_a_slip_may_type(store):
+    store.save_run(RUN)
+
+    with pytest.raises(UsageError, match="`00` is too little to remove a run by") as refused:
+        store.remove_run("00")
+
+    assert "edgeprof run remove 0011aabb" in refused.value.hint
+    assert [row.run_id for row in store.list_runs()] == ["0011aabb"]
+
+
 def test_a_store_from_a_newer_version_is_refused_and_left_alone(tmp_path: Path):
     file = tmp_path / "r.db"
     open_store(str(file)).close()

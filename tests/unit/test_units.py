@@ -50,6 +50,10 @@ def test_an_interval_is_in_the_unit_of_its_point():
     assert units.interval("guest_instructions", 3_187_000, 3_187_200, 3_187_900) == "3.1870 … 3.1879 M"
 
 
+def test_an_interval_of_points_keeps_their_sign_and_digits():
+    assert units.interval("drop_points", -0.878, -0.3, 0.0838) == "−0.9 … +0.1 pp"
+
+
 def test_an_interval_that_is_not_there_yet_says_so():
     assert units.interval("latency_ns", None, 1_000, None) == "no interval yet"
 

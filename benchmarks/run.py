@@ -96,7 +96,9 @@ def own() -> None:
 
 def environment(folder: Path) -> dict[str, str]:
     own = {"HOME": str(folder), "EDGEPROF_CONFIG_DIR": str(folder), "EDGEPROF_STORE": str(folder / "results.db")}
-    return {**os.environ, **own}
+    inherited = dict(os.environ)
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # of containers: an installed edgeprof is compiled once
+    return {**inherited, **own}
 
 
 def seconds(command: list[str], env: dict[str, str]) -> float:

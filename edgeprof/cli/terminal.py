@@ -15,6 +15,10 @@ from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
 
 # Whose bar it is while this machine works.
 _HOST = ""
+# Cells in turns end their first launches at once: before so long, no pace is known.
+SOON_S = 0.5
+# A log hears so often how far a device is.
+EVERY_S = 30.0
 
 
 def stderr_console() -> Console:
@@ -39,6 +43,7 @@ class Terminal:
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
         self._first_launch: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
         self._last = ""
 
     def __enter__(self) -> "Terminal":
@@ -74,16 +79,20 @@ class Terminal:
 
     def progress(self, device: str, what: str, done: int, total: int) -> None:
         """See `profile.Watch`."""
-        self._show(device, what, (done, total), units.percent(done / total if total else 1))
+        share = units.percent(done / total if total else 1)
+        self._show(device, what, (done, total), share)
+        self._log(device, what, share)
 
     def launched(self, run: RunResult, done: int, total: int) -> None:
         """See `profile.Watch`; the first launch of a cell gives a provisional figure at once."""
         if len(run.launches or run.summaries) == 1:
             self._provisional(run)
         now = time.monotonic()
-        each_s = (now - self._first_launch.setdefault(run.device, now)) / max(1, done - 1)
-        left = "" if done == 1 else f"about {units.clock(each_s * (total - done))} left"
+        past_s = now - self._first_launch.setdefault(run.device, now)
+        left_s = past_s / max(1, done - 1) * (total - done)
+        left = "" if past_s < SOON_S else f"about {units.clock(left_s)} left"
         self._show(run.device, f"launch {done} of {total}", (done, total), left)
+        self._log(run.device, f"launch {done} of {total}", left)
 
     def ended(self, device: str, reason: str | None) -> None:
         """See `profile.Watch`; a board that fails is named at once, though others go on."""
@@ -103,6 +112,14 @@ class Terminal:
             f"(1 of {run.plan.looks[0]} launches, no interval yet)",
             markup=False,
         )
+
+    def _log(self, device: str, text: str, note: str) -> None:
+        """Let a log hear now and then how far a device is: a terminal has its bar."""
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._logged.setdefault(device, now) < EVERY_S:
+            return
+        self._logged[device] = now
+        self._console.print(f"{device}: {text}{', ' if note else ''}{note}", markup=False)
 
     def _show(self, who: str, text: str, share: tuple[int, int | None], note: str) -> None:
         """Let the bar of `who` show how much of how much is done; the host's goes when the first device's comes."""

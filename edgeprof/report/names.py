@@ -18,6 +18,17 @@ def cell_name(run: RunResult, runs: Sequence[RunResult]) -> str:
     return f"{name} again" if is_again(run, runs) else name
 
 
+def cell_names(some: Sequence[RunResult], runs: Sequence[RunResult]) -> str:
+    """Return the names of some cells of `runs`, shorter where they are all, or all of a device: `all of pi5`."""
+    if len(some) == len(runs) > 1:
+        return "all"
+    found = []
+    for device in dict.fromkeys(run.device for run in some):
+        mine, its = ([run for run in part if run.device == device] for part in (some, runs))
+        found += [f"all of {device}"] if len(mine) == len(its) > 1 else [cell_name(run, runs) for run in mine]
+    return ", ".join(found)
+
+
 def is_again(run: RunResult, runs: Sequence[RunResult]) -> bool:
     """Whether a run is the second of a control: an artifact that takes turns with itself."""
     first = next((other for other in runs if other.group == run.group and _cell(other) == _cell(run)), run)

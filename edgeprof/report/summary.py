@@ -15,7 +15,7 @@ from edgeprof.report.accuracy import SETS_NOTE, accuracy_heading, headline_texts
 from edgeprof.report.document import document
 from edgeprof.report.items import comparison_item, run_item
 from edgeprof.report.missing import by_reason, missing
-from edgeprof.report.names import cell_name, is_again
+from edgeprof.report.names import cell_name, cell_names, is_again
 from edgeprof.report.ops import print_costliest
 from edgeprof.report.quantised import finding_item, finding_text
 from edgeprof.report.text import console, plain, table, write
@@ -208,12 +208,12 @@ def _energy(estimate: Estimate, run: RunResult) -> str:
 
 def _print_missing(runs: Sequence[RunResult]) -> None:
     """Say what is not there and why, once for all cells that share it."""
-    texts: dict[str, list[str]] = {}
+    texts: dict[str, list[RunResult]] = {}
     for run in runs:
-        texts.setdefault(by_reason(missing(run)), []).append(cell_name(run, runs))
-    for text, names in texts.items():
+        texts.setdefault(by_reason(missing(run)), []).append(run)
+    for text, about in texts.items():
         if text:
-            where = f"{', '.join(names)}: " if len(texts) > 1 else ""
+            where = f"{cell_names(about, runs)}: " if len(texts) > 1 else ""
             console().print(plain(f"{where}not measured: {text}"))
 
 
@@ -289,10 +289,9 @@ def _why_so_many(runs: Sequence[RunResult]) -> str:
 
 def print_warnings(runs: Sequence[RunResult]) -> None:
     """Print each warning once, with the cells it is about."""
-    seen: dict[tuple[str, str], list[str]] = {}
+    seen: dict[tuple[str, str], list[RunResult]] = {}
     for run in runs:
-        for found in run.warnings:
-            seen.setdefault((found.code, found.text), []).append(cell_name(run, runs))
-    for (code, text), where in seen.items():
-        about = "all" if len(where) == len(runs) > 1 else ", ".join(where)
-        console().print(plain(f"warning: {about}: {text} [{code}]"))
+        for found in dict.fromkeys(run.warnings):
+            seen.setdefault((found.code, found.text), []).append(run)
+    for (code, text), about in seen.items():
+        console().print(plain(f"warning: {cell_names(about, runs)}: {text} [{code}]"))

@@ -228,6 +228,26 @@ def test_a_runtime_without_profiler_is_told_in_the_summary_and_in_the_run(capsys
     assert capsys.readouterr().out.count("operators: not measured (no profiler)") == 2
 
 
+def test_a_warning_of_a_whole_device_names_the_device_once(capsys):
+    hot = warning("throttled", "it was hot")
+    runs = [
+        replace(RUN, run_id=f"{i}", device=device, warnings=(hot,) if device == "pi5" or recipe == "int8" else (),
+                artifact=replace(RUN.artifact, recipe=recipe))
+        for i, (device, recipe) in enumerate((d, r) for d in ("pi5", "orin") for r in ("int8", "fp32"))
+    ]  # fmt: skip
+
+    summary.print_warnings(runs)
+    summary.print_warnings(runs[:2])
+    summary.print_warnings(runs[:1])
+
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "warning: all of pi5, orin int8: it was hot [throttled]",
+        "warning: all: it was hot [throttled]",
+        "warning: pi5: it was hot [throttled]",
+    ]
+
+
 def test_a_list_of_runs_is_valid_by_the_shipped_schema():
     row = RunRow("0011aabb", 1.0, "complete", "pi5", "m", "int8", 8)
 

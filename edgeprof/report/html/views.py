@@ -238,7 +238,10 @@ def spoiling(run: RunResult, *metrics: str) -> tuple[Warning_, ...]:
 
 
 def _cell(estimate: Estimate | None, run: RunResult) -> Value:
-    return Value("not measured", None, "no such metric") if estimate is None else value(estimate, run)
+    if estimate is None:
+        counted = run.plan.clock == CLOCK_INSTRUCTIONS
+        return Value("not measured", None, "clock counts instructions" if counted else "no such metric")
+    return value(estimate, run)
 
 
 def _golden(run: RunResult) -> str:

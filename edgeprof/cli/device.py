@@ -8,7 +8,7 @@ import typer
 
 from edgeprof.cli.options import Home, Json, Runtime, RuntimeLib, Wheels, complete_device, complete_target
 
-app = typer.Typer(help="Your boards: add, list, probe, set up, remove.", no_args_is_help=True)
+app = typer.Typer(help="Your boards: add, list, show, probe, set up, restore, remove.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What you call the board.", autocompletion=complete_device)]
 

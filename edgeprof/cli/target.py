@@ -19,7 +19,10 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show(name: Annotated[str, typer.Argument(autocompletion=complete_target)], as_json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A kind of board.", autocompletion=complete_target)],
+    as_json: Json = False,
+) -> None:
     """Show what is known of one kind of board, and where each fact was read."""
     from edgeprof.report.boards import print_target
     from edgeprof.targets import load_target

@@ -7,7 +7,7 @@ import typer
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="What `edgeprof run bundle` wrote.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `edgeprof run bundle` wrote.")],
 ) -> None:
     """Check an evidence bundle: every file against its hash, every figure against the samples. Exit status 1 if not.
 

@@ -24,7 +24,9 @@ def print_rows(rows: Sequence[RunRow], store: str, *, narrowed: bool = False, as
         how = "`edgeprof run list` shows all" if narrowed else "edgeprof profile MODEL -d local makes one"
         console().print(plain(f"no such runs are stored in {store}; {how}"))
         return
-    found = table(*_COLUMNS, right=("cost", "launches"), whole=("run", "when", "cost"), spare=("launches", "cost"))
+    found = table(
+        *_COLUMNS, right=("cost", "launches"), whole=("run", "when", "cost"), spare=("launches", "cost", "when")
+    )
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
         status = row.status if row.origin in _OURS else f"foreign ({row.origin})"

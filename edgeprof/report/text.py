@@ -7,15 +7,17 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-# Piped output is not folded at 80 columns: a table keeps its lines whole for `grep` and `less -S`.
+# A terminal's lines are broken between words. Piped output is not folded at 80 columns: a table keeps its lines whole
+# for `grep` and `less -S`.
 _PIPED_WIDTH = 240
 _UNBOUNDED = 10_000
 
 
 def console() -> Console:
     """Return the console for results on standard output."""
-    found = Console(highlight=False, soft_wrap=True)
+    found = Console(highlight=False)
     if not found.is_terminal:
+        found.soft_wrap = True
         found.width = max(found.width, _PIPED_WIDTH)
     return found
 

@@ -33,7 +33,7 @@ from edgeprof.report.modelfile import file_text
 from edgeprof.report.names import cell_name
 from edgeprof.report.runlist import print_rows, row_item
 from edgeprof.report.runs import print_run
-from edgeprof.report.text import plain, table
+from edgeprof.report.text import console, plain, table
 from edgeprof.scores import Agreement
 from edgeprof.store import RunRow
 from edgeprof.warnings_ import CODES, warning
@@ -246,6 +246,20 @@ def test_a_warning_of_a_whole_device_names_the_device_once(capsys):
         "warning: all: it was hot [throttled]",
         "warning: pi5: it was hot [throttled]",
     ]
+
+
+@pytest.mark.parametrize(("terminal", "most"), [("1", 40), ("", 500)])
+def test_a_terminal_breaks_lines_between_words_and_a_log_nowhere(monkeypatch, capsys, terminal, most):
+    for name, value in (("COLUMNS", "40"), ("FORCE_COLOR", terminal)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
+
+    console().print(plain("warning: " + "temperature " * 30))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert {word for line in lines for word in line.split()} == {"warning:", "temperature"}
+    assert max(map(len, lines)) <= most
+    assert (len(lines) == 1) == (terminal == "")
 
 
 def test_a_list_of_runs_is_valid_by_the_shipped_schema():

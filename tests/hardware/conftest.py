@@ -26,6 +26,7 @@ from edgeprof.transport import Transport, connect
 
 VARIABLE = "EDGEPROF_TEST_HARDWARE"
 LISTS = {"wheels", "pin_mhz"}
+_NO_BOARD = f"no board given: {VARIABLE}=FOLDER with a TOML for each; docs/boards.md, `Trying your own`"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ def boards() -> list[Real]:
     folder = os.environ.get(VARIABLE)
     if not folder:
         return []
-    return [read_board(path) for path in sorted(Path(folder).glob("*.toml"))]
+    given = [read_board(path) for path in sorted(Path(folder).expanduser().glob("*.toml"))]
+    if not given:
+        raise pytest.Collector.CollectError(f"{VARIABLE}={folder}: no *.toml there; one for each board, see {__file__}")
+    return given
 
 
 def read_board(path: Path) -> Real:
@@ -87,7 +91,7 @@ def _value(path: Path, key: str, value: object) -> str | tuple[str, ...]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "real" in metafunc.fixturenames:
         given = boards()
-        skip = pytest.param(None, marks=pytest.mark.skip(reason=f"{VARIABLE} names no folder with boards"), id="none")
+        skip = pytest.param(None, marks=pytest.mark.skip(reason=_NO_BOARD), id="none")
         metafunc.parametrize("real", given or [skip], ids=[board.name for board in given] or None)
 
 

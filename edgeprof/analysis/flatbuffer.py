@@ -76,6 +76,8 @@ def parse(path: Path, read: Callable[[bytes], Parsed]) -> Parsed:
 
 
 def _bytes(path: Path) -> bytes:
+    if path.is_fifo():  # it would wait for whoever writes into it
+        raise ModelError(f"`{path}` is no regular file", "copy the model into one")
     try:
         data = path.read_bytes()
     except FileNotFoundError as exc:

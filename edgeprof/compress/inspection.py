@@ -157,6 +157,8 @@ def _library(version: object) -> str:
 
 
 def _head(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would wait for whoever writes into it
+        raise ModelError(f"`{path}` is no regular file", "copy the model into one")
     try:
         with path.open("rb") as file:
             return file.read(8)

@@ -31,9 +31,11 @@ _COLUMNS = ("set", "samples", "metric", "value", "float model", "worse by", "McN
 
 
 def ranged(name: str, found: Range | None) -> str:
-    """Return a figure with its interval, such as `89.0 % (86.0 … 91.4)`; empty for none."""
+    """Return a figure with its interval, `89.0 % (86.0 … 91.4)`; alone where no resample differs, empty for none."""
     if found is None:
         return ""
+    if found.low == found.high:
+        return units.quantity(name, found.point)
     point, *ends = (units.quantity(name, value) for value in (found.point, found.low, found.high))
     unit = point.partition(" ")[2]
     return f"{point} ({' … '.join(end.removesuffix(f' {unit}') for end in ends)})"

@@ -63,4 +63,6 @@ def _of_agreement(one: Agreement) -> Iterator[Estimate]:
 
 
 def _estimate(name: str, statistic: str, found: Range, n: int) -> Estimate:
+    if found.low == found.high:  # resamples that do not differ, as of one sample, say nothing of other samples
+        return Estimate(name, statistic, found.point, n_launches=1, n_samples=n)
     return Estimate(name, statistic, found.point, found.low, found.high, CONFIDENCE, 1, n)

@@ -1,4 +1,5 @@
 import json
+import os
 import zipfile
 
 import pytest
@@ -61,6 +62,13 @@ def test_an_empty_keras_file_is_said_to_be_empty(tmp_path):
 
     with pytest.raises(ModelError, match="model.keras` is empty"):
         convert(path)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.tflite")
+
+    with pytest.raises(ModelError, match=r"model\.tflite` is no regular file"):
+        is_tflite(tmp_path / "model.tflite")
 
 
 def test_a_folder_without_saved_model_is_none(tmp_path):

@@ -1,6 +1,7 @@
 """Shares and differences on the same samples: against published values and independent computations."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 
 from edgeprof.scores import HIGHER, LOWER, RESAMPLES, Score
+from edgeprof.stats.accuracy import accuracy_estimates
 from edgeprof.stats.packed import pack, unpack
 from edgeprof.stats.paired import extra_loss, float_range, loss, loss_against, score_range, shift
 from edgeprof.stats.per_class import class_scores, confusion
@@ -183,3 +185,18 @@ def test_classes_have_their_recall_and_their_loss():
     assert (second.label, second.drop_points.point) == (2, pytest.approx(50))
     assert confusion(found).tolist() == [[2, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]]
     assert (class_scores(evaluation(own == labels)), confusion(evaluation(own == labels))) == ((), None)
+
+
+def test_resamples_that_do_not_differ_give_no_interval():
+    same, varied = (
+        Score("f1_ratio", "macro", HIGHER, RESAMPLES, 1.0, pack(values))
+        for values in (np.ones(1000), np.linspace(0.8, 1.0, 1000))
+    )
+
+    alone, known = (
+        next(e for e in accuracy_estimates(replace(evaluation(hits(9, 9)), scores=(score,))) if e.name == "f1_ratio")
+        for score in (same, varied)
+    )
+
+    assert (alone.point, alone.low, alone.high, alone.n_samples) == (1.0, None, None, 9)
+    assert known.low < known.high

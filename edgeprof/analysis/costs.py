@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ _UNCOUNTED = frozenset({
     "WHILE", "IF", "CALL", "CALL_ONCE", "LSTM", "RNN", "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN",
     "UNIDIRECTIONAL_SEQUENCE_RNN", "STABLEHLO_COMPOSITE",
 })  # fmt: skip
+# They give constants another type, which a delegate does once, in a place of its own, or not at all.
+_UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 _ITEM_BYTES = {
     "float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "complex128": 16, "float32": 4, "int32": 4, "uint32": 4,
     "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int4": 0.5,
@@ -37,7 +39,7 @@ class OpCost:
             `None` without MACs.
         parameters: Weights and biases it reads.
         weight_bytes: What they take in the file.
-        activation_bytes: What it reads and writes besides.
+        activation_bytes: What it reads and writes besides, unpacked weights included.
         live_bytes: All activations that must be kept while it runs, its own included.
     """
 
@@ -63,7 +65,8 @@ class ModelCost:
         weight_bytes: What they take in the file.
         macs: Of all operators whose shapes say.
         uncounted: Names of operators whose shapes do not say, sorted.
-        peak_live_bytes: Most that must be kept at once. A runtime that works in place may need less; alignment and
+        peak_live_bytes: Most that must be kept at once, weights apart, also where an operator unpacks them (float16,
+            int4) into float: a delegate folds that away. A runtime that works in place may need less; alignment and
             scratch buffers need more.
         peak_op: The operator during which that is, or `None` without operators.
         other_graphs: Graphs besides the main one (bodies of loops), which are not counted.
@@ -87,6 +90,7 @@ class _Tensor:
     dtype: str
     constant_bytes: int
     variable: bool
+    unpacked: bool = False  # weights of another type, for an operator to read: no activation
 
     @property
     def elements(self) -> int:
@@ -123,8 +127,9 @@ def _costs(data: bytes) -> ModelCost:
 
     model = tflite.Model.GetRootAs(data, 0)
     graph, size = model.Subgraphs(0), len(data)
-    tensors = [_tensor(model, graph, i) for i in range(count_in(graph.TensorsLength(), size))]
-    nodes = [_node(model, graph, i, tensors) for i in range(count_in(graph.OperatorsLength(), size))]
+    stored = [_tensor(model, graph, i) for i in range(count_in(graph.TensorsLength(), size))]
+    nodes = [_node(model, graph, i, stored) for i in range(count_in(graph.OperatorsLength(), size))]
+    tensors = _marked(stored, nodes)
     ends = [(node.inputs, node.outputs) for node in nodes]
     live = _live_bytes(
         tensors, ends, _numbers(graph.InputsAsNumpy(), tensors), _numbers(graph.OutputsAsNumpy(), tensors)
@@ -180,6 +185,17 @@ def _tensor(model: Any, graph: Any, index: int) -> _Tensor:  # noqa: ANN401 - `t
     return _Tensor(spec.shape, spec.dtype, constant_bytes, bool(raw.IsVariable()))
 
 
+def _marked(tensors: Sequence[_Tensor], nodes: Sequence[_Node]) -> list[_Tensor]:
+    """Return the tensors; those that hold constants of the file in another type, and nothing else, are marked."""
+    found = {
+        i
+        for node in nodes
+        if node.name in _UNPACKING and all(tensors[j].constant_bytes for j in node.inputs if j >= 0)
+        for i in node.outputs
+    }
+    return [replace(tensor, unpacked=i in found) for i, tensor in enumerate(tensors)]
+
+
 def _numbers(found: Any, tensors: Sequence[_Tensor]) -> tuple[int, ...]:  # noqa: ANN401
     """Return tensors' numbers, an absent one as −1.
 
@@ -221,7 +237,7 @@ def _live_bytes(
     for i, tensor in enumerate(tensors):
         if tensor.variable:
             first, last = 0, last_op
-        elif i in born and not tensor.constant_bytes:
+        elif i in born and not tensor.constant_bytes and not tensor.unpacked:
             first, last = born[i], dies.get(i, born[i])
         else:
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprof.analysis.building import Op, Tensor, write_model
-from edgeprof.analysis.flatbuffer import STATEFUL_OPS, count_in, op_name, parse
+from edgeprof.analysis.flatbuffer import STATEFUL_OPS, builtin_code, count_in, op_name, parse
 
 _CALLERS = frozenset({"WHILE", "IF", "CALL", "STABLEHLO_COMPOSITE"})
 _HANDLES = frozenset({"resource", "variant", "string"})
@@ -75,7 +75,7 @@ def _written(data: bytes, model: Any, graph: Any, op: Any) -> bytes:  # noqa: AN
         raise _CannotCutError("no_input_or_output")
     options_type, options = (0, None) if custom else _options(op)
     made = Op(
-        code=max(code.DeprecatedBuiltinCode(), code.BuiltinCode()),
+        code=builtin_code(code),
         version=code.Version(),
         inputs=tuple(places[n] for n in inputs),
         outputs=tuple(places[n] for n in outputs),

@@ -16,6 +16,8 @@ IDENTIFIER = b"TFL3"
 _MOST_INPUTS = 1024
 _MOST_DIMENSIONS = 16
 _LONGEST_NAME = 1024
+# Place of the field in its vtable.
+_BUILTIN_CODE = 10
 Parsed = TypeVar("Parsed")
 STATEFUL_OPS = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
 BORDER_OPS = frozenset({"QUANTIZE", "DEQUANTIZE"})
@@ -144,12 +146,24 @@ def op_name(code: Any) -> tuple[str, bool]:  # noqa: ANN401
     """Return an op's name and whether it is a custom op."""
     import tflite  # noqa: PLC0415
 
-    # Codes above 126 stand in the newer field only; the larger of both is right for either age of file.
-    number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+    number = builtin_code(code)
     if number == tflite.BuiltinOperator.CUSTOM:
         return _text(code.CustomCode()), True
     name = tflite.BUILTIN_OPCODE2NAME.get(number)
     return (str(name), False) if name else (f"BUILTIN_{number}", False)
+
+
+def builtin_code(code: Any) -> int:  # noqa: ANN401
+    """Return the number of an `OperatorCode`: the larger of its two fields, which is right for either age of file.
+
+    litert-quantizer fills the newer field alone, which `tflite` 2.18 reads only where it is above 126.
+    """
+    from flatbuffers.number_types import Int32Flags  # noqa: PLC0415
+
+    table = code._tab
+    place = table.Offset(_BUILTIN_CODE)
+    newer = int(table.Get(Int32Flags, place + table.Pos)) if place else 0
+    return max(newer, int(code.DeprecatedBuiltinCode()))
 
 
 def _text(raw: bytes | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeprof.analysis import read_model
+from edgeprof.analysis import read_costs, read_model
 from edgeprof.compress import CompressRequest, child, compress, compress_each, load_artifact, recipe_names, references
 from edgeprof.compress.doubts import parity
 from edgeprof.compress.jobs import Job
@@ -61,6 +61,13 @@ def test_recipes_make_files_of_the_sizes_they_promise(artifacts):
 
     assert size["fp16"] < 0.6 * size["fp32"]
     assert max(size["dynamic"], size["int8"], size["int16x8"]) < 0.4 * size["fp32"]
+
+
+def test_weights_that_operators_unpack_are_no_activations(artifacts):
+    floats, halves = (read_costs(artifacts[recipe].path) for recipe in ("fp32", "fp16"))
+
+    assert "DEQUANTIZE" in [op.name for op in halves.ops]
+    assert halves.peak_live_bytes == floats.peak_live_bytes
 
 
 def test_an_artifact_knows_what_it_was_made_from(artifacts):

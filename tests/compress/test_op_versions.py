@@ -4,6 +4,7 @@ nonsense, unless the operator's version tells it to refuse."""
 import pytest
 import tflite
 
+from edgeprof.analysis import read_model
 from edgeprof.compress import CompressRequest, compress
 from tests.compress.conftest import silent
 
@@ -34,8 +35,11 @@ def test_dense_layers_of_mixed_precision_have_a_version_that_older_runtimes_refu
     recipes = ("w4a8", "w8a16", "w4")
     request = CompressRequest(step_models / "small.keras", recipes, step_models / "calibration.npz")
 
-    found = {artifact.recipe: dense(artifact.path) for artifact in compress(request, silent)}
+    made = compress(request, silent)
+    found = {artifact.recipe: dense(artifact.path) for artifact in made}
 
+    assert "DEQUANTIZE" in read_model(made[2].path).ops  # its number stands in the newer field alone
+    assert "ADD" not in read_model(made[2].path).ops
     ((_, quantization),) = found["w8a16"]
     assert scales(quantization) == 3  # one for each output: why the version matters
     assert {recipe: min(version for version, _ in layers) for recipe, layers in found.items()} == dict.fromkeys(

@@ -164,7 +164,8 @@ def check_pair(request: ProfileRequest, artifacts: int) -> None:
     """
     cells = artifacts * len(request.threads) * len(request.cpus) * (2 if request.control else 1)
     if request.verdict_only and cells != 2:
-        hint = "name two models, two recipes, or one model with two `--threads` or `--cpus`; `--control` for one alone"
+        hint = "name two models (a file named twice counts once), two recipes, or two `--threads` or `--cpus`"
+        hint += "; `--control` for one alone"
         raise UsageError(f"a pair is two of something, and this makes {cells}", hint)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from rich.table import Table
+
 from edgeprof.doctor import ABSENT, OK, STATES, WRONG, Finding
 from edgeprof.report.document import document
 from edgeprof.report.text import console, plain, write
 
-_WIDTH = max(map(len, STATES))
+_WIDTH = 2 + max(map(len, STATES))
 
 
 def print_findings(findings: Iterable[Finding], *, as_json: bool) -> bool:
@@ -21,11 +23,20 @@ def print_findings(findings: Iterable[Finding], *, as_json: bool) -> bool:
         if not found or found[-1].area != finding.area:
             out.print(plain(finding.area))
         found.append(finding)
-        out.print(plain(f"  {finding.state:{_WIDTH}}  {finding.name}: {finding.text}"))
-        if finding.hint:
-            out.print(plain(f"  {'':{_WIDTH}}  hint: {finding.hint}"))
+        out.print(_row(finding))
     out.print(plain(_sum(found)))
     return all(finding.state != WRONG for finding in found)
+
+
+def _row(finding: Finding) -> Table:
+    """Return a finding whose text, where it is folded, stays in its column."""
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=_WIDTH)
+    row.add_column(overflow="fold")
+    row.add_row(f"  {finding.state}", plain(f"{finding.name}: {finding.text}"))
+    if finding.hint:
+        row.add_row("", plain(f"hint: {finding.hint}"))
+    return row
 
 
 def _sum(found: list[Finding]) -> str:

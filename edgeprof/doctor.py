@@ -66,19 +66,19 @@ def examine(devices: Sequence[Device], store: str | None, say: Say) -> Iterator[
     yield from _ways()
     yield _look("files", "devices", _own_devices)
     yield _look("files", "results", lambda: _results(store))
-    yield _cache()
+    yield _look("files", "cache", _cache)
     for device in devices:
         yield _connected(device, "devices", device.name, say)
 
 
-def _look(
-    area: str, name: str, look: Callable[[], str], hint: str | None = None, absent: type[EdgeprofError] | None = None
-) -> Finding:
+def _look(area: str, name: str, look: Callable[[], str], absent: type[EdgeprofError] | None = None) -> Finding:
     try:
-        return Finding(area, name, OK, look(), hint)
+        return Finding(area, name, OK, look())
     except EdgeprofError as exc:
         state = ABSENT if absent is not None and isinstance(exc, absent) else WRONG
         return Finding(area, name, state, exc.message, exc.hint)
+    except OSError as exc:  # a folder of ours that is somebody else's
+        return Finding(area, name, WRONG, f"cannot use {exc.filename}: {exc.strerror}", "see to its permissions")
 
 
 def _compression() -> str:
@@ -149,18 +149,17 @@ def _results(url: str | None) -> str:
         return f"{store.url}; newest run {newest[0].run_id} of {when}, on {newest[0].device}"
 
 
-def _cache() -> Finding:
+def _cache() -> str:
     folder = cache_dir()
     sizes = {path.name: _taken(path) for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
     largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
     parts = ", ".join(f"{name} {units.size(sizes[name])}" for name in largest if sizes[name])
     text = f"{folder}: {units.size(sum(sizes.values()))}{f' ({parts})' if parts else ''}; {units.size(free)} free"
     if free < _LEAST_FREE_BYTES:
         hint = "all of it can be made again: `edgeprof lab clean` frees virtual boards, removing the folder all of it"
-        return Finding("files", "cache", WRONG, text, hint)
-    return Finding("files", "cache", OK, text)
+        raise DeviceError(text, hint)
+    return text
 
 
 def _taken(path: Path) -> int:

@@ -96,7 +96,8 @@ def _tuned(
 
     def take(at: int) -> None:
         settle(made, projections)
-        for name, mask in chosen(grown(step.sparsity, (at - begin) / (end - begin))).items():
+        share = 1.0 if at >= end else (at - begin) / (end - begin)
+        for name, mask in chosen(grown(step.sparsity, share)).items():
             kept[name].assign(tf.cast(mask, tf.float32))
 
     callbacks = [_after(sorted(steps), take)]

@@ -320,6 +320,15 @@ def test_over_all_kernels_weights_go_on_a_schedule_that_ends_at_the_share_asked_
     assert score(made) > score(trained) - 0.05
 
 
+def test_a_schedule_that_begins_and_ends_with_the_same_step_is_complete(trained, teller):
+    step = Prune(sparsity=0.8, scope="global", begin=0.9, end=1.0, epochs=1, batch_size=10_000)
+
+    made = pruning.apply(trained, step, training(trained), teller)
+
+    kernels = [layer.kernel.numpy() for layer in made.layers if hasattr(layer, "kernel")]
+    assert sum(int((kernel == 0).sum()) for kernel in kernels) == round(0.8 * sum(kernel.size for kernel in kernels))
+
+
 def test_the_schedule_is_that_of_its_source():
     assert [grown(0.8, share) for share in (-1, 0, 0.5, 1, 2)] == pytest.approx([0, 0, 0.7, 0.8, 0.8])
 

@@ -17,6 +17,7 @@ from edgeprof.cli.measuring import (
     Timeout,
     measure_and_show,
 )
+from edgeprof.cli.needless import refuse_needless
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -52,6 +53,7 @@ Control = Annotated[bool, typer.Option("--control", help="One model against itse
 
 
 def ab(
+    context: typer.Context,
     models: Annotated[list[Path], typer.Argument(metavar="A [B]", help=".keras, .h5, SavedModel folder or .tflite.")],
     device: Device = "local",
     recipes: Recipes = None,
@@ -145,5 +147,6 @@ def ab(
         calibration_samples=calibration_samples,
         calibration_choice=calibration_choice,
     )
+    refuse_needless(context, compression, models)
     inputs = Inputs(tuple(models), (), compression)
     measure_and_show(inputs, request, [found], store=store, as_json=as_json)

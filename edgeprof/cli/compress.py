@@ -8,6 +8,7 @@ import typer
 
 from edgeprof.cli import show_error
 from edgeprof.cli.measuring import INTERRUPTED
+from edgeprof.cli.needless import refuse_needless
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -36,6 +37,7 @@ def complete_sensitivity(incomplete: str) -> list[str]:
 
 
 def compress(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=".keras, .h5 or SavedModel folder.")],
     recipes: Recipes = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the artifacts.")] = Path("build"),
@@ -105,6 +107,7 @@ def compress(
         calibration_choice=calibration_choice,
         jobs=jobs,
     )
+    refuse_needless(context, request, [model], error_report=error_report)
     if error_report:
         _report_errors(request, sensitivity, as_json=as_json)
         return

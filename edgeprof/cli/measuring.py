@@ -76,8 +76,20 @@ def measure_and_show(
     print_outcome(outcome, store=store and shown(store), as_json=as_json)
     for failure in outcome.failures:
         show_error(failure.error)
+    if text := unused_program(request, outcome):
+        typer.echo(f"note: {text}", err=True)
     if outcome.failures:
         raise typer.Exit(max(failure.error.exit_code for failure in outcome.failures))
+
+
+def unused_program(request: "ProfileRequest", outcome: "Outcome") -> str | None:
+    """Return on which devices a vendor's program was named in vain; `None` where on none."""
+    from edgeprof.remote.vendor import TOOL
+
+    if request.setup.benchmark_model is None:
+        return None
+    names = ", ".join(dict.fromkeys(f"`{run.device}`" for run in outcome.runs if run.origin != TOOL))
+    return f"`--benchmark-model` was not needed on {names}: edgeprof measured there itself" if names else None
 
 
 def _measured(inputs: "Inputs", request: "ProfileRequest", devices: "list[Device]", store: str | None) -> "Outcome":

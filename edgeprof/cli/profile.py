@@ -17,6 +17,7 @@ from edgeprof.cli.measuring import (
     Timeout,
     measure_and_show,
 )
+from edgeprof.cli.needless import from_file, refuse_needless
 from edgeprof.cli.options import (
     Calibration,
     CalibrationChoice,
@@ -211,9 +212,9 @@ def profile(
     from edgeprof.remote import SetupOptions, parse_library
 
     found = [find_device(name) for name in dict.fromkeys(devices)]
-    if all(model.suffix == ".tflite" for model in models) and _from_file(context, "recipes"):
+    if all(model.suffix == ".tflite" for model in models) and from_file(context, "recipes"):
         recipes = None  # a project's recipes are for its Keras models
-    typed = [name for name, value in (("rail", rail), ("meter", meter)) if value and not _from_file(context, name)]
+    typed = [name for name, value in (("rail", rail), ("meter", meter)) if value and not from_file(context, name)]
     if no_energy and typed:
         raise UsageError(f"`--no-energy` leaves out what `--{typed[0]}` is for", "leave one of the two out")
     source = find_source(rail, meter, found)
@@ -264,10 +265,6 @@ def profile(
         calibration_choice=calibration_choice,
         seed=seed,
     )
+    refuse_needless(context, compression, models)
     inputs = Inputs(tuple(models), tuple(named_sets(evaluations or ())), compression, tuple(corruptions or ()))
     measure_and_show(inputs, request, found, store=store, as_json=as_json)
-
-
-def _from_file(context: typer.Context, parameter: str) -> bool:
-    source = context.get_parameter_source(parameter)
-    return source is not None and source.name == "DEFAULT_MAP"

@@ -89,11 +89,12 @@ class Standing:
 
 def begun(cli: Cli, *asked: object) -> subprocess.Popen:
     """Start a command and return when the board has finished its first launch."""
-    process = cli.start(*asked)
+    process, said = cli.start(*asked), []
     for line in process.stderr:
+        said.append(line)
         if line.startswith("board: ") and "provisional" in line:
             return process
-    raise AssertionError(process.communicate())
+    raise AssertionError("".join(said))
 
 
 def nobody_is_left(qemu: "Qemu") -> None:

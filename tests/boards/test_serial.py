@@ -1,12 +1,13 @@
 """Virtual boards at their UART: a real getty, login and agent without a network."""
 
 import json
+import time
 
 import pytest
 
 from edgeprof import lab, resources
 from edgeprof.transport.seriallogin import PASSWORD_VARIABLE
-from tests.boards.conftest import begun, nobody_is_left
+from tests.boards.conftest import Standing, begun, nobody_is_left
 from tests.contract.transport.relay import Relay
 from tests.sshd import free_port
 
@@ -43,7 +44,7 @@ def relayed(standing, add_standing, cli, password):
     """`board` at its console, behind a relay. It was set up over SSH: a virtual UART carries 14 KB/s.
 
     What is sent to a board that is off does not get to it: QEMU 7.2 would keep it for the one that boots, whose UART may
-    then hear nothing any more.
+    then hear nothing any more. A second try gets another board.
     """
     board = add_standing("cortex-a72", "near")
     setup = cli("device", "setup", "near")
@@ -52,7 +53,15 @@ def relayed(standing, add_standing, cli, password):
     added = cli("device", "add", "board", f"socket://edge@127.0.0.1:{relay.port}?wait=120&silent=10")
     assert added.code == 0, added.err
     yield relay
+    standing.close()
     relay.close()
+
+
+def cut_off(relay: Relay, standing: Standing) -> None:
+    """Lose what is sent from now on; a moment later, when the board has taken what was before, it stands still."""
+    relay.freeze(lose=True)
+    time.sleep(1)
+    standing.switch(on=False)
 
 
 def test_a_board_that_is_reset_at_its_console_keeps_what_finished_and_one_that_is_waited_for_goes_on(
@@ -62,8 +71,7 @@ def test_a_board_that_is_reset_at_its_console_keeps_what_finished_and_one_that_i
     port = relayed.target
 
     gone = begun(cli, *asked, "--reconnect", "1")
-    relayed.freeze()
-    standing.switch(on=False)
+    cut_off(relayed, standing)
     relayed.target = free_port()  # its console server is away as well
     relayed.cut()
     relayed.thaw()
@@ -75,8 +83,7 @@ def test_a_board_that_is_reset_at_its_console_keeps_what_finished_and_one_that_i
     nobody_is_left(standing.qemu)
 
     resumed = begun(cli, *asked, "--resume", "--json")
-    relayed.freeze()  # as an adapter does that the board feeds
-    standing.switch(on=False)
+    cut_off(relayed, standing)  # as an adapter does that the board feeds
     for line in resumed.stderr:
         if "is away" in line:
             break

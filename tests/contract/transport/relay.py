@@ -23,13 +23,16 @@ class Relay:
         self.connections = 0
         self.carried = 0
         self._cut_after: int | None = None
+        self._loses = False
         self._flowing = threading.Event()
         self._flowing.set()
         self._sockets: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
-    def freeze(self) -> None:
+    def freeze(self, *, lose: bool = False) -> None:
+        """Hand nothing on until it thaws; what comes meanwhile is kept, as in a network, or lost, as on a wire."""
+        self._loses = lose
         self._flowing.clear()
 
     def thaw(self) -> None:
@@ -97,6 +100,8 @@ class Relay:
             near.shutdown(socket.SHUT_WR)
 
     def _hand_on(self, data: bytes, sink: socket.socket) -> None:
+        if self._loses and not self._flowing.is_set():
+            return
         self._flowing.wait()
         sink.sendall(data)
         self.carried += len(data)

@@ -233,7 +233,7 @@ def test_a_board_that_starts_anew_under_a_link_is_told_by_its_text_and_not_inter
     boot.write_text(
         "import os, select, termios, time, tty\n"
         "say = lambda text: os.write(1, text.encode())\n"
-        "say('\\r\\nU-Boot 2024.01 (Jan 01 2024)\\r\\n\\r\\nDRAM:  1 GiB\\r\\n'); time.sleep(1.5); tty.setraw(0)\n"
+        "say('\\r\\nU-Boot 2024.01 (Jan 01 2024)\\r\\n\\r\\nDRAM:  1 GiB\\r\\n'); time.sleep(0.5); tty.setraw(0)\n"
         "say('Hit any key to stop autoboot:  3')\n"
         "for left in (2, 1, 0):\n"
         "    if select.select([0], [], [], 0.5)[0]: say('\\r\\n=> '); time.sleep(600)\n"
@@ -242,7 +242,7 @@ def test_a_board_that_starts_anew_under_a_link_is_told_by_its_text_and_not_inter
         "os.system('stty sane'); say('\\r\\nDebian 12 board\\r\\n\\r\\nboard login: '); input()\n"
         "os.execlp('bash', 'bash', '--norc', '--noprofile', '-i')\n"
     )
-    patience = Deadlines(ping_s=0.2, console=replace(QUICK.console, countdown_s=1.0))
+    patience = Deadlines(ping_s=0.2, console=replace(QUICK.console, countdown_s=3.0))  # ticks may come late
     console = at(SHELL)
     with closing(way(deadlines=patience)) as transport:
         assert works(transport)

@@ -22,6 +22,9 @@ _UNPACK_TIMEOUT_S = 300.0
 Say = Callable[[str], None]
 Bytes = Callable[[int, int], None]
 
+# What is there by its name alone, agents and runtimes, must not be there in part after a power cut.
+_SETTLE = '{ sync -f "$1" || sync; } 2>/dev/null; exit 0'
+
 # $1 home, $2 the runtime's folder, $3 the archive, $4 a Python: unpacked beside its place, then moved into it at once.
 # Python unpacks: it is there, and stripped boards have no gzip. One import leaves byte code, which no launch writes:
 # without it each would compile all of numpy anew. Whether the runtime works is the self-test's matter.
@@ -101,6 +104,8 @@ def prepare(transport: Transport, options: SetupOptions, say: Say, sent: Bytes |
         say(f"pushing {what}")
     if archive is None:
         runtime_bytes = 0
+        if agent.pushed_bytes:
+            _settle(transport, found)
     elif python:
         runtime_bytes = _push_runtime(transport, found, python, archive, package, sent)
     else:
@@ -157,16 +162,26 @@ def _fitting(found: Survey, options: SetupOptions) -> tuple[str | None, RuntimeP
 def _push_members(
     transport: Transport, found: Survey, archive: Path, package: RuntimePackage, sent: Bytes | None
 ) -> int:
-    """Push a runtime file by file, its description last: a board without Python may have no `tar` or `gzip` either."""
+    """Push a runtime file by file: a board without Python may have no `tar` or `gzip` either.
+
+    Its description, by which it is known to be there, comes last, when all else is on the disk.
+    """
     total = 0
     with tarfile.open(archive) as packed_:
         members = sorted(packed_.getmembers(), key=lambda member: member.name == "runtime.json")
         for member in members:
+            if member is members[-1]:
+                _settle(transport, found)
             file = packed_.extractfile(member)
             data = file.read() if file else b""
             there = f"{found.home}/runtimes/{package.folder}/{member.name}"
             total += push_bytes(transport, data, there, sent).bytes_sent
     return total
+
+
+def _settle(transport: Transport, found: Survey) -> None:
+    """Wait until what was pushed is on the board's disk."""
+    answered(transport, ("sh", "-c", _SETTLE, "sh", found.home), _UNPACK_TIMEOUT_S, "writing to its disk")
 
 
 def _push_runtime(

@@ -81,3 +81,16 @@ def test_a_board_whose_clock_is_set_all_the_while_loses_nothing_and_its_times_ar
         assert all(0 < time_ns < LONGEST_NS for time_ns in times), launch
     assert all(state["others_cores"] is None or 0 <= state["others_cores"] < 3 for state in run["states"])
     nobody_is_left(board.qemu)
+
+
+def test_a_board_that_is_reset_right_after_its_set_up_has_it_whole(board, cli):
+    board.qemu.tell("rm -rf /home/edge/.edgeprof; sync")
+    first = cli("device", "setup", "board", "--json")
+
+    board.qemu.command("system_reset")
+    board.qemu.await_boot()
+    again = cli("device", "setup", "board", "--json")
+
+    assert first.code == again.code == 0, first.err + again.err
+    assert first.json()["items"][0]["pushed_bytes"] > 1_000_000
+    assert again.json()["items"][0]["pushed_bytes"] < 100_000  # at most the self-test's model

@@ -17,19 +17,20 @@ def save(
     run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", autocompletion=complete_run)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file; what else is in it stays.")] = _FILE,
     store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Save stored runs as baselines, replacing those of the same model, recipe and device.
 
     Example:
     edgeprof baseline save 54450b98 && git add baselines.json
     """
+    from edgeprof.cli.done import print_saved
     from edgeprof.store import open_store
     from edgeprof.validate import save_baselines
 
     with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
-    for made in save_baselines(runs, output):
-        typer.echo(f"saved {made.run_id}: {made.model} {made.recipe} on {made.device}, {len(made.figures)} figures")
+    print_saved(save_baselines(runs, output), as_json=as_json)
 
 
 @app.command("list")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgeprof.cli.options import StoreUrl, complete_run
+from edgeprof.cli.options import Json, StoreUrl, complete_run
 
 
 def report(
@@ -15,6 +15,7 @@ def report(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Write a page about stored runs: every launch, over time, operators, memory, conditions, the data itself.
 
@@ -23,11 +24,11 @@ def report(
     Example:
     edgeprof report 54450b98 9c01aa37 -o report.html
     """
-    from edgeprof import units
+    from edgeprof.cli.done import print_written
     from edgeprof.report.html import write_page
     from edgeprof.store import open_store
 
     with open_store(store, make=False) as opened:
         runs = [opened.load_run(run_id) for run_id in run_ids]
     write_page(runs, output)
-    typer.echo(f"wrote {output} ({units.size(output.stat().st_size)})")
+    print_written(output, runs, as_json=as_json)

@@ -142,6 +142,7 @@ def bundle(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("evidence.zip"),
     store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Write runs as evidence: samples, figures, report and artifacts in one file that `edgeprof verify` checks.
 
@@ -150,12 +151,14 @@ def bundle(
     Example:
     edgeprof run bundle 54450b98 9c01aa37 -o evidence.zip
     """
+    from edgeprof.cli.done import print_written
     from edgeprof.exchange import write_bundle
     from edgeprof.store import open_store
 
     with open_store(store, make=False) as opened:
-        digest = write_bundle([opened.load_run(run_id) for run_id in run_ids], output)
-    typer.echo(f"wrote {output}, sha256 {digest}")
+        runs = [opened.load_run(run_id) for run_id in run_ids]
+    write_bundle(runs, output)
+    print_written(output, runs, as_json=as_json)
 
 
 @app.command("import")
@@ -165,6 +168,7 @@ def import_(
     device: Annotated[str | None, typer.Option("--device", "-d", help="What that tool ran on.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="If the result does not say.")] = None,
     store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Take results into the store: an evidence bundle, or what another tool measured.
 
@@ -176,14 +180,18 @@ def import_(
 
     edgeprof run import benchmark.log --model mobilenet.tflite --device pixel8
     """
+    from edgeprof.cli.done import print_imported
     from edgeprof.exchange import read_any
     from edgeprof.store import open_store
 
     runs = read_any(files, model, device, threads)
+    added: list[tuple[str, bool]] = []
     with open_store(store) as opened:
-        for run in runs:
-            new = opened.add_run(run)
-            typer.echo(f"{'imported' if new else 'already there:'} {run.run_id}")
+        try:
+            added += ((run.run_id, opened.add_run(run)) for run in runs)
+        finally:
+            if added:  # what was done before one failed
+                print_imported(added, as_json=as_json)
 
 
 @app.command("remove")
@@ -192,10 +200,16 @@ def remove(
         list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
     ],
     store: StoreUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Remove runs with their samples: name each by four of its digits at least."""
+    from edgeprof.cli.done import print_removed
     from edgeprof.store import open_store
 
+    removed: list[str] = []
     with open_store(store, make=False) as opened:
-        for run_id in run_ids:
-            typer.echo(f"removed {opened.remove_run(run_id)}")
+        try:
+            removed += (opened.remove_run(run_id) for run_id in run_ids)
+        finally:
+            if removed:  # what was done before one failed
+                print_removed(removed, as_json=as_json)

@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
+from edgeprof.cli.options import Json
+
 
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `edgeprof run bundle` wrote.")],
+    as_json: Json = False,
 ) -> None:
     """Check an evidence bundle: every file against its hash, every figure against the samples. Exit status 1 if not.
 
@@ -16,9 +19,7 @@ def verify(
     Example:
     edgeprof verify evidence.zip
     """
+    from edgeprof.cli.done import print_verified
     from edgeprof.exchange import verify as check
 
-    found = check(bundle)
-    names = ", ".join(run.run_id for run in found.runs)
-    typer.echo(f"{bundle}: {found.files} files as listed, {found.figures} figures follow from the samples of {names}")
-    typer.echo(f"written by edgeprof {found.made_by}; sha256 {found.sha256}")
+    print_verified(bundle, check(bundle), as_json=as_json)

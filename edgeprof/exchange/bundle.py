@@ -52,18 +52,16 @@ class Verified:
     sha256: str
 
 
-def write_bundle(runs: Sequence[RunResult], output: Path) -> str:
-    """Write runs as a bundle, with those of their artifacts that still lie where they were; return its SHA-256.
+def write_bundle(runs: Sequence[RunResult], output: Path) -> None:
+    """Write runs as a bundle, with those of their artifacts that still lie where they were.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    data = _zipped(_files(runs))
     try:
-        write_whole(output, data)
+        write_whole(output, _zipped(_files(runs)))
     except OSError as exc:
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
-    return hashlib.sha256(data).hexdigest()
 
 
 def verify(path: Path) -> Verified:

@@ -6,8 +6,8 @@ A recipe is a sequence of steps, then a conversion. Where to look:
 
 - `steps`: what each step is called and takes; how to add one. `recipes`: the named ones and a user's TOML.
 - `stages.apply_step`: the contract of a step's module, `apply(model, step, training, teller) -> model`.
-- `bridge`: `clone` (begin every step with it) and Keras 3 to tf_keras. `training`: `TrainingData`, `fine_tune`,
-  `evaluate_loss`. `teller`: progress and warnings. `wrapping`: which layers have kernels.
+- `bridge`: `clone` (begin every step with it) and Keras 3 to tf_keras. `training_data`: `TrainingData`; `training`:
+  `fine_tune`. `teller`: progress and warnings. `wrapping`: which layers have kernels.
 """
 
 from edgeprof.analysis.weights import static_cost

@@ -4,13 +4,13 @@ from typing import Any
 
 from edgeprof.compress.steps import Channels
 from edgeprof.compress.techniques.coupling import Coupling, Kept, couple, cut, macs
-from edgeprof.compress.techniques.gradients import Probes, own_targets
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.techniques.importance import NEED_DATA, Scores, channel_scores, normalised
 from edgeprof.compress.techniques.selection import Choice, choose, describe
 from edgeprof.compress.techniques.statistics import renew
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData, probes
 from edgeprof.errors import ModelError
 
 
@@ -33,20 +33,6 @@ def apply(model: Any, step: Channels, training: TrainingData | None, teller: Tel
     else:
         fine_tune(made, training, step, teller)
     return made
-
-
-def probes(model: Any, training: TrainingData, count: int) -> Probes:  # noqa: ANN401
-    """Return at most `count` training samples, evenly spaced, with their labels or with what the model draws."""
-    import tf_keras
-
-    x = training.train.x
-    picked = slice(None, None, max(1, len(x[0]) // count))
-    some = tuple(array[picked][:count] for array in x)
-    if not training.labelled or training.train.y is None:
-        return own_targets(model, some, training.seed)
-    losses = training.loss if isinstance(training.loss, list | tuple) else [training.loss] * len(model.outputs)
-    y = tuple(array[picked][:count] for array in training.train.y)
-    return Probes(some, y, tuple(tf_keras.losses.get(loss) for loss in losses))
 
 
 def summary(coupling: Coupling, kept: Kept) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 from edgeprof.compress.bridge import clone
 from edgeprof.compress.steps import Cluster
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 from edgeprof.compress.wrapping import kernel, pick, wrap
 from edgeprof.errors import ModelError
 

@@ -7,7 +7,8 @@ from edgeprof.compress.techniques.discrete import packed_size, projections
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.techniques.projected import settle, trainer
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 
 
 def apply(model: Any, step: Discrete, training: TrainingData | None, teller: Teller) -> Any:  # noqa: ANN401

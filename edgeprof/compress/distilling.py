@@ -10,16 +10,17 @@ from edgeprof.compress.steps import Distill
 from edgeprof.compress.techniques.distillation import (
     Hint,
     Loss,
-    end_of,
     logits,
     narrowed,
     soft_loss,
     weighted,
     with_ends,
-)  # fmt: skip
+)
+from edgeprof.compress.techniques.ends import ends_of, outputs_of
 from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 from edgeprof.compress.training_files import Labelled, Samples
 from edgeprof.errors import ModelError, UsageError
 
@@ -33,7 +34,7 @@ def apply(model: Any, step: Distill, training: TrainingData | None, teller: Tell
     if training is None:
         raise UsageError("step `distill` needs samples to learn from", "add `--train data.npz`; labels are not needed")
     student = _student(model, step)
-    ends = [end_of(student.get_layer(name)) for name in student.output_names]
+    ends = ends_of(student)
     masters, pupils = logits(model), logits(student)
     labelled = training.labelled and step.soft < 1
     trained = with_ends(pupils, ends if labelled else [], masters, _hints(step))
@@ -77,7 +78,5 @@ def _hints(step: Distill) -> list[Hint]:
 
 def _taught(teacher: Any, split: Labelled, *, labelled: bool) -> Labelled:  # noqa: ANN401
     """Return a split whose targets are the teacher's logits, then the labels."""
-    found = teacher.predict(split.x if len(split.x) > 1 else split.x[0], batch_size=256, verbose=0)
-    soft: Samples = tuple(found) if isinstance(found, list | tuple) else (found,)
-    hard: Samples = split.y or () if labelled else ()
-    return Labelled(split.x, (*soft, *hard))
+    labels: Samples = split.y or () if labelled else ()
+    return Labelled(split.x, (*outputs_of(teacher, split.x), *labels))

@@ -15,8 +15,8 @@ from edgeprof.errors import UsageError
 
 _CHILD = "edgeprof.compress.reporting"
 RESULT = "errors.json"
-# Verdicts.
-FINE, REPAIRED, IMPROVED, NOTHING = VERDICTS = ("fine", "repaired", "improved", "nothing")
+# What `ErrorReport.verdict` may be.
+FINE, REPAIRED, IMPROVED, NOTHING = ("fine", "repaired", "improved", "nothing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Finding:
     chosen: Trial | None
 
     def verdict(self, after: Trial | None) -> str:
-        """Return which of `error_report.VERDICTS` holds, with `after` the choice converted from the start."""
+        """Return which `ErrorReport.verdict` holds, with `after` the choice converted from the start."""
         if after is None:
             return FINE if fine(self.before, self.n) else NOTHING
         if fine(after, self.n):

@@ -8,7 +8,8 @@ from edgeprof.compress.techniques.graph import copy
 from edgeprof.compress.techniques.lowrank import Lowered, lower
 from edgeprof.compress.techniques.statistics import renew
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 
 _NAMED = 6
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from edgeprof.compress.channel_pruning import probes
 from edgeprof.compress.steps import Prune
 from edgeprof.compress.techniques.graph import Model, copy
 from edgeprof.compress.techniques.importance import NEED_DATA, Scores, weight_scores
 from edgeprof.compress.techniques.masks import Mask, two_of_four, unstructured
 from edgeprof.compress.techniques.projected import Projection, settle, trainer
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData, probes
 from edgeprof.errors import ModelError
 
 # How often the importance is computed anew: as often as TFMOT looks at magnitudes.

@@ -11,7 +11,8 @@ from edgeprof.compress.bridge import clone
 from edgeprof.compress.masking import masked, masks, span
 from edgeprof.compress.steps import Prune
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 from edgeprof.compress.wrapping import kernel, kernel_variable, pick, wrap
 from edgeprof.errors import ModelError
 

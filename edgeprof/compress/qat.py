@@ -6,7 +6,8 @@ from typing import Any
 from edgeprof.compress.bridge import clone
 from edgeprof.compress.steps import Qat
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, fine_tune
+from edgeprof.compress.training import fine_tune
+from edgeprof.compress.training_data import TrainingData
 from edgeprof.compress.wrapping import wrap
 
 _FOLDED = ("BatchNormalization", "SyncBatchNormalization")

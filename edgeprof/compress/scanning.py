@@ -1,6 +1,7 @@
 """The child that scans a model's layers: `python -m edgeprof.compress.scanning JOB`."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from edgeprof.compress.program import Program, load_program
 from edgeprof.compress.sampling import Sampling
 from edgeprof.compress.sensitivity import LayerSensitivity, Sensitivity, written
 from edgeprof.compress.speaking import Say, serve
+from edgeprof.compress.techniques.ends import ends_of, outputs_of
 from edgeprof.compress.techniques.graph import copy
-from edgeprof.compress.techniques.variations import variations
-from edgeprof.compress.training import ends_in, prepare
+from edgeprof.compress.techniques.variations import Variation, variations
+from edgeprof.compress.training_data import prepare
 from edgeprof.compress.training_files import load_training
 from edgeprof.errors import ModelError
 
 # More samples than this make a scan longer and its intervals little narrower.
 _MOST = 1000
+_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,15 @@ def run(job: Job, say: Say) -> None:
         raise ModelError(f"`{job.model}` is a SavedModel: a graph without layers to scan", hint)
     model = copy(to_tf_keras(program.owner))
     samples = _samples(job, program, model)
-    before = _outputs(model, samples)
+    before = outputs_of(model, samples.x, _BATCH)
     metric = _metric(model, samples)
     rows: list[LayerSensitivity] = []
     todo = variations(model, str(asked["what"]), tuple(asked["levels"]))
     for i, variation in enumerate(todo):
         say(Line("progress", f"{asked['what']}: {variation.layers[0]} at {variation.level:g}", i / len(todo)))
         with variation.made():
-            rows.append(_judged(variation.layers, variation.level, metric, samples, before, _outputs(model, samples)))
+            after = outputs_of(model, samples.x, _BATCH)
+        rows.append(_judged(variation, metric, samples, before, after))
     base = None if metric == "sqnr_db" else float(_hits(metric, samples, before, before).mean())
     name, n = Path(job.model).stem, len(samples.x[0])
     found = Sensitivity(name, str(asked["what"]), metric, base, n, samples.data, tuple(rows))
@@ -80,12 +84,13 @@ def _metric(model: Any, samples: _Samples) -> str:  # noqa: ANN401
     classes = len(model.outputs) == 1 and len(model.outputs[0].shape) == 2 and int(model.outputs[0].shape[-1]) > 1
     if samples.labels is not None and classes:
         return "accuracy"
-    return "agreement" if classes and ends_in(model.get_layer(model.output_names[0])) == "softmax" else "sqnr_db"
+    return "agreement" if classes and ends_of(model) == ["softmax"] else "sqnr_db"
 
 
 def _judged(
-    layers: tuple[str, ...], level: float, metric: str, samples: _Samples, before: list[Array], after: list[Array]
+    changed: Variation, metric: str, samples: _Samples, before: Sequence[Array], after: Sequence[Array]
 ) -> LayerSensitivity:
+    layers, level = changed.layers, changed.level
     if metric == "sqnr_db":
         worst = [sqnr_db(a.ravel(), b.ravel()) for a, b in zip(before, after, strict=True)]
         return LayerSensitivity(layers, level, min(200.0 if db is None else db for db in worst), None, None)
@@ -93,14 +98,9 @@ def _judged(
     return LayerSensitivity(layers, level, float(now.mean()), int((was & ~now).sum()), int((now & ~was).sum()))
 
 
-def _hits(metric: str, samples: _Samples, before: list[Array], outputs: list[Array]) -> Array:
+def _hits(metric: str, samples: _Samples, before: Sequence[Array], outputs: Sequence[Array]) -> Array:
     right = samples.labels if metric == "accuracy" else before[0].argmax(axis=-1)
     return np.asarray(outputs[0].argmax(axis=-1) == right)
-
-
-def _outputs(model: Any, samples: _Samples) -> list[Array]:  # noqa: ANN401
-    found = model.predict(samples.x if len(samples.x) > 1 else samples.x[0], batch_size=100, verbose=0)
-    return list(found) if isinstance(found, list | tuple) else [found]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which layers bear compression, and how much of it: one layer changed at a time, the rest as it is."""
 
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgeprof.compress.answering import answer
@@ -10,6 +10,7 @@ from edgeprof.compress.calibration import check_calibration
 from edgeprof.compress.inspection import check_model
 from edgeprof.compress.jobs import Job
 from edgeprof.compress.making import Progress
+from edgeprof.compress.orders import job_for
 from edgeprof.compress.request import CompressRequest
 from edgeprof.compress.training_files import check_training
 from edgeprof.errors import UsageError
@@ -81,27 +82,16 @@ def scan(request: CompressRequest, what: str, levels: tuple[float, ...], progres
     data = [path and content_sha256(path) for path in (request.train, request.calibration)]
     options = (request.preprocessing, request.sampling.key, request.trust_model, request.seed)
     kept = place("sensitivity", content_sha256(request.model), what, levels, data, *options) / _RESULT
-    return _read(answer(_CHILD, lambda folder: _job(request, what, levels, folder), kept, progress))
+
+    def job(folder: Path) -> Job:
+        return replace(job_for(request, "sensitivity", folder, ()), scan={"what": what, "levels": list(levels)})
+
+    return _read(answer(_CHILD, job, kept, progress))
 
 
 def written(found: Sensitivity) -> str:
     """Return a scan as text that `scan` reads."""
     return json.dumps(asdict(found))
-
-
-def _job(request: CompressRequest, what: str, levels: tuple[float, ...], folder: Path) -> Job:
-    return Job(
-        "sensitivity",
-        str(request.model.absolute()),
-        str(folder),
-        train=str(request.train.absolute()) if request.train else None,
-        seed=request.seed,
-        calibration=str(request.calibration.absolute()) if request.calibration else None,
-        preprocessing=request.preprocessing,
-        sampling=astuple(request.sampling),
-        trust_model=request.trust_model,
-        scan={"what": what, "levels": list(levels)},
-    )
 
 
 def _read(text: str) -> Sensitivity:

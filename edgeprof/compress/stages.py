@@ -10,7 +10,8 @@ from edgeprof.compress.bridge import know_activations
 from edgeprof.compress.cache import move, partial
 from edgeprof.compress.steps import Channels, Cluster, Discrete, Distill, LowRank, Prune, Qat, Step
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import TrainingData, set_seeds
+from edgeprof.compress.training import set_seeds
+from edgeprof.compress.training_data import TrainingData
 from edgeprof.errors import ModelError
 
 _MODEL, _ABOUT = "model.h5", "stage.json"
@@ -52,17 +53,17 @@ def apply_step(model: Any, step: Step, training: TrainingData | None, teller: Te
     # A step's module brings its libraries: it is imported when a recipe asks for it.
     match step:
         case Prune():
-            from edgeprof.compress.pruning import apply as prune
+            from edgeprof.compress import pruning
 
-            return prune(model, step, training, teller)
+            return pruning.apply(model, step, training, teller)
         case Cluster():
-            from edgeprof.compress.clustering import apply as cluster
+            from edgeprof.compress import clustering
 
-            return cluster(model, step, training, teller)
+            return clustering.apply(model, step, training, teller)
         case Qat():
-            from edgeprof.compress.qat import apply as train_quantised
+            from edgeprof.compress import qat
 
-            return train_quantised(model, step, training, teller)
+            return qat.apply(model, step, training, teller)
         case Channels():
             from edgeprof.compress import channel_pruning
 

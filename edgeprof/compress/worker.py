@@ -26,7 +26,7 @@ from edgeprof.compress.recipes import Recipe, parse_recipe
 from edgeprof.compress.sampling import Sampling
 from edgeprof.compress.speaking import Say, serve
 from edgeprof.compress.stages import run_steps
-from edgeprof.compress.training import TrainingData, prepare
+from edgeprof.compress.training_data import TrainingData, prepare
 from edgeprof.compress.training_files import load_training
 from edgeprof.errors import ModelError, UsageError
 

@@ -21,8 +21,6 @@ from edgeprof.compress.techniques.graph import Layer, Model
 from edgeprof.compress.techniques.projected import Projection
 from edgeprof.errors import ModelError
 
-LEVELS = ("binary", "ternary")
-THRESHOLDS = ("twn", "ttq")
 _KINDS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
 _TWN, _TTQ = 0.7, 0.05
 _TRITS_PER_BYTE = 5  # 3⁵ = 243 of 256

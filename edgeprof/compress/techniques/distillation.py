@@ -19,7 +19,8 @@ import numpy as np
 
 from edgeprof.analysis.numbers import Array
 from edgeprof.compress.techniques.coupling import couple, cut
-from edgeprof.compress.techniques.graph import Layer, Model, Part, activation_name, copy, copy_layer, rebuild
+from edgeprof.compress.techniques.ends import end_of
+from edgeprof.compress.techniques.graph import Layer, Model, Part, copy, copy_layer, rebuild
 from edgeprof.compress.techniques.importance import channel_scores
 from edgeprof.errors import ModelError
 
@@ -79,12 +80,6 @@ def logits(model: Model) -> Model:
         return [Part(copy_layer(layer, activation="linear"), layer.get_weights())]
 
     return rebuild(model, change)
-
-
-def end_of(layer: Layer) -> str:
-    """Return `softmax`, `sigmoid` or, for every other end, `linear`."""
-    name = "softmax" if type(layer).__name__ == "Softmax" else activation_name(layer)
-    return name if name in ("softmax", "sigmoid") else "linear"
 
 
 def soft_loss(end: str, temperature: float, weight: float) -> Loss:

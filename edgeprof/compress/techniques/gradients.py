@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeprof.analysis.numbers import Array
-from edgeprof.compress.techniques.graph import Layer, Model, activation_name, weight_name
+from edgeprof.compress.techniques.ends import ends_of, outputs_of
+from edgeprof.compress.techniques.graph import Model, weight_name
 
 SAMPLES = 128
 # A trainable weight: its layer's name and its own.
@@ -41,9 +42,8 @@ class Probes:
 def own_targets(model: Model, x: Sequence[Array], seed: int) -> Probes:
     """Return probes of samples without labels, with targets drawn from the model's own predictions."""
     rng = np.random.default_rng(seed)
-    outputs = _flat(model.predict(list(x) if len(x) > 1 else x[0], verbose=0))
-    last = [model.get_layer(name) for name in model.output_names]
-    pairs = [_drawn(output, layer, rng) for output, layer in zip(outputs, last, strict=True)]
+    outputs = outputs_of(model, x, batch_size=32)
+    pairs = [_drawn(output, end, rng) for output, end in zip(outputs, ends_of(model), strict=True)]
     return Probes(tuple(x), tuple(y for y, _ in pairs), tuple(loss for _, loss in pairs))
 
 
@@ -73,14 +73,14 @@ def trainable(model: Model) -> dict[Key, Any]:
     return {(layer.name, weight_name(weight)): weight for layer in model.layers for weight in layer.trainable_weights}
 
 
-def _drawn(output: Array, layer: Layer, rng: np.random.Generator) -> tuple[Array, Loss]:
+def _drawn(output: Array, end: str, rng: np.random.Generator) -> tuple[Array, Loss]:
     import tf_keras
 
-    if "softmax" in (activation_name(layer), type(layer).__name__.lower()):
+    if end == "softmax":
         total = np.cumsum(output.astype(np.float64), axis=-1)
         drawn = (rng.random((*output.shape[:-1], 1)) * total[..., -1:] > total).sum(axis=-1)
         return drawn.astype(np.int64), tf_keras.losses.sparse_categorical_crossentropy
-    if activation_name(layer) == "sigmoid":
+    if end == "sigmoid":
         return (rng.random(output.shape) < output).astype(np.float32), _binary_cross_entropy
     return output + rng.standard_normal(output.shape).astype(np.float32), _half_squares
 
@@ -97,7 +97,3 @@ def _binary_cross_entropy(y: Any, output: Any) -> Any:  # noqa: ANN401
     import tf_keras
 
     return tf.reduce_sum(tf_keras.backend.binary_crossentropy(y, output))
-
-
-def _flat(found: Any) -> list[Array]:  # noqa: ANN401
-    return list(found) if isinstance(found, list | tuple) else [found]

@@ -33,9 +33,7 @@ from edgeprof.compress.techniques.gradients import Key, Probes, per_sample, trai
 from edgeprof.compress.techniques.graph import Layer, Model, weight_name
 from edgeprof.errors import UsageError
 
-CRITERIA = ("l1", "l2", "taylor", "fisher")
 NEED_DATA = ("taylor", "fisher")
-NORMALISATIONS = ("none", "mean", "l2")
 Scores = NDArray[np.float64]
 
 

@@ -10,7 +10,6 @@ from edgeprof.compress.techniques.coupling import Coupling, Family, Kept, macs
 from edgeprof.compress.techniques.importance import Scores
 from edgeprof.errors import ModelError
 
-BY, SCOPES = ("macs", "channels"), ("layer", "global")
 _STEPS = 1000
 
 

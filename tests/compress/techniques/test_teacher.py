@@ -7,7 +7,7 @@ from edgeprof.compress.stages import apply_step
 from edgeprof.compress.steps import Channels, Discrete, LowRank
 from edgeprof.compress.techniques.distillation import soft_loss, taught_loss, with_labels
 from edgeprof.compress.teller import Teller
-from edgeprof.compress.training import prepare
+from edgeprof.compress.training_data import prepare
 from edgeprof.compress.training_files import Labelled, TrainingFile
 from edgeprof.errors import ModelError
 from tests.compress.conftest import silent

@@ -15,6 +15,10 @@ NS_PER_US = 1_000
 UW_PER_W = 1_000_000
 MW_PER_W = 1_000
 
+# Of an exported figure: what lies beyond is what binary fractions add (7.600000000000007), whose sums, roots and
+# exponentials are right to 14 digits or so; no interval is known to half of these.
+EXPORTED_DIGITS = 12
+
 _MICRO = {"": 1e6, "m": 1e3, "µ": 1.0, "n": 1e-3}
 
 _Scale = tuple[tuple[float, str], ...]
@@ -26,6 +30,16 @@ _CELSIUS = ((1_000, "°C"),)
 _ENERGY = ((0.001, "nJ"), (1, "µJ"), (1_000, "mJ"), (1_000_000, "J"))
 _POWER = ((0.001, "µW"), (1, "mW"), (1_000, "W"))
 _BYTES = ((1, "B"), (1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB"))
+
+
+def exported(value: float) -> float:
+    """Return a figure as documents and files have it: `EXPORTED_DIGITS` significant digits, and all before the point.
+
+    Never for what is calculated with again: samples, stored records, baselines and evidence keep every bit.
+    """
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.0f}" if abs(value) >= 10**EXPORTED_DIGITS else f"{value:.{EXPORTED_DIGITS}g}")
 
 
 def seconds_to_ns(seconds: float) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from edgeprof import version
 from edgeprof.errors import EvidenceError, UsageError
 from edgeprof.records import RunResult
-from edgeprof.report.document import document
+from edgeprof.report.document import whole
 from edgeprof.report.html import page
 from edgeprof.report.items import metric_items, run_item
 from edgeprof.resources import write_whole
@@ -86,8 +86,8 @@ def verify(path: Path) -> Verified:
 def _files(runs: Sequence[RunResult]) -> dict[str, bytes]:
     unique = sorted({run.run_id: run for run in runs}.values(), key=lambda run: run.run_id)
     files = {f"records/{run.run_id}.json": record_text(run).encode() for run in unique}
-    whole = json.loads(document("runs", [run_item(run, raw=True) for run in unique]))
-    files["runs.json"] = json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()
+    said = whole("runs", [run_item(run, raw=True) for run in unique])
+    files["runs.json"] = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
     files["report.html"] = page(unique).encode()
     for run in unique:
         content = _artifact(run)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeprof.compare.conditions import conditions
 from edgeprof.errors import StoreError, UsageError
-from edgeprof.metrics import estimates
+from edgeprof.exchange.tables import figures
 from edgeprof.records import Estimate, RunResult
 from edgeprof.report.document import document
 from edgeprof.report.items import run_item
@@ -123,7 +123,7 @@ def _write(client: "MlflowClient", mlflow_id: str, content: _Content, time_ms: i
 
 def _content(run: RunResult) -> _Content:
     found = _Content()
-    for one in estimates(run):
+    for one in figures(run):
         _add(found, one)
     for name, reason in run.not_measured:
         found.tags.setdefault(f"{name}.not_measured", reason)

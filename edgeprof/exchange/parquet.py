@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprof.errors import UsageError
-from edgeprof.exchange.tables import ABOUT, about
-from edgeprof.metrics import estimates
+from edgeprof.exchange.tables import ABOUT, about, figures
 from edgeprof.records import CLOCK_INSTRUCTIONS, RunResult
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def write_samples(runs: Sequence[RunResult], path: Path) -> None:
 
 def _figures(run: RunResult) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for one in estimates(run):
+    for one in figures(run):
         name = f"{one.name}.{one.statistic}"
         found |= {name: one.point, f"{name}.low": one.low, f"{name}.high": one.high}
         found[f"{name}.not_measured"] = one.not_measured

@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
 
 from edgeprof.metrics import estimates
 from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RunResult
+from edgeprof.units import exported
 
 ABOUT = (
     "run_id",
@@ -25,7 +27,7 @@ _SAMPLE = ("launch", "run", "metric", "value")
 
 def figures_csv(runs: Sequence[RunResult]) -> str:
     """Return every metric of every run, one a line; what was not measured has no point and a reason."""
-    return _csv((*ABOUT, *_FIGURE), ((*about(run), *_figure(found)) for run in runs for found in estimates(run)))
+    return _csv((*ABOUT, *_FIGURE), ((*about(run), *_figure(found)) for run in runs for found in figures(run)))
 
 
 def samples_csv(runs: Sequence[RunResult]) -> str:
@@ -52,6 +54,18 @@ def about(run: RunResult) -> tuple[object, ...]:
     artifact, plan = run.artifact, run.plan
     names = (run.device, artifact.model, artifact.recipe, artifact.sha256)
     return (run.run_id, run.created_unix_s, run.status, run.origin, *names, plan.threads, plan.cpus)
+
+
+def figures(run: RunResult) -> tuple[Estimate, ...]:
+    """Return every metric of a run with as many digits as exports have."""
+    return tuple(
+        replace(one, point=_exported(one.point), low=_exported(one.low), high=_exported(one.high))
+        for one in estimates(run)
+    )
+
+
+def _exported(value: float | None) -> float | None:
+    return None if value is None else exported(value)
 
 
 def _figure(found: Estimate) -> tuple[object, ...]:

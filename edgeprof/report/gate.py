@@ -1,6 +1,5 @@
 """A gate's verdicts, for people, as Markdown and as JSON."""
 
-import json
 from collections.abc import Sequence
 
 from edgeprof.report.document import document
@@ -89,10 +88,9 @@ def markdown(result: GateResult, whole: str) -> str:
 
 def gate_document(result: GateResult, whole: str) -> str:
     """Return a gate as the JSON that schema.json describes."""
-    made = json.loads(document("gate", [verdict_item(verdict) for verdict in result.verdicts]))
-    made |= {"verdict": whole, "runs": [run.run_id for run in result.runs]}
-    made["errors"] = [{"error": error.message, "hint": error.hint} for error in result.errors]
-    return json.dumps(made, indent=2, ensure_ascii=False)
+    items = [verdict_item(verdict) for verdict in result.verdicts]
+    errors = [{"error": error.message, "hint": error.hint} for error in result.errors]
+    return document("gate", items, verdict=whole, runs=[run.run_id for run in result.runs], errors=errors)
 
 
 def verdict_item(verdict: Verdict) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Stored runs beside one another, for people and as JSON."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 
@@ -65,9 +64,8 @@ def print_matrix(matrix: Matrix, *, as_json: bool) -> None:
 def matrix_document(matrix: Matrix, ranked: Sequence[Ranked]) -> str:
     """Return a comparison as the JSON that schema.json describes."""
     by_id = {one.run.run_id: one for one in ranked}
-    whole = json.loads(document("comparison", [_item(cell, by_id.get(cell.run.run_id)) for cell in matrix.cells]))
-    whole |= {"axis": matrix.axis.name, "axis_found": matrix.found, "base": matrix.base.run_id}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    items = [_item(cell, by_id.get(cell.run.run_id)) for cell in matrix.cells]
+    return document("comparison", items, axis=matrix.axis.name, axis_found=matrix.found, base=matrix.base.run_id)
 
 
 def row_name(run: RunResult, runs: Sequence[RunResult]) -> str:

@@ -1,6 +1,5 @@
 """The table after a profile: its cells, the conditions they share, and what may spoil them."""
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -119,18 +118,17 @@ def _alike(runs: Sequence[RunResult]) -> list[list[RunResult]]:
 
 def outcome_document(outcome: "Outcome") -> str:
     """Return the runs as a document, with how they relate, and failures if there are any."""
-    whole = json.loads(document("runs", [run_item(run) for run in outcome.runs]))
-    whole["comparisons"] = [comparison_item(found) for found in outcome.comparisons]
-    if outcome.taken:
-        whole["taken"] = list(outcome.taken)
     shown = [run for run in outcome.runs if run.launches or run.summaries]
-    whole["findings"] = [finding_item(found, shown) for found in findings(shown)]
+    about: dict[str, object] = {"comparisons": [comparison_item(found) for found in outcome.comparisons]}
+    if outcome.taken:
+        about["taken"] = list(outcome.taken)
+    about["findings"] = [finding_item(found, shown) for found in findings(shown)]
     if outcome.failures:
-        whole["failures"] = [
+        about["failures"] = [
             {"device": f.device, "what": f.what, "error": f.error.message, "hint": f.error.hint}
             for f in outcome.failures
         ]
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return document("runs", [run_item(run) for run in outcome.runs], **about)
 
 
 def figure(estimate: Estimate) -> str:

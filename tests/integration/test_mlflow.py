@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgeprof.metrics import estimates
+from edgeprof.exchange.tables import figures
 from edgeprof.records import Warning_
 from edgeprof.store import open_store
 from tests.unit.test_compare import launches
@@ -95,7 +95,7 @@ def test_what_was_measured_is_a_metric_with_its_ends_and_what_was_not_a_tag_with
     assert done.code == 0, done.err
     found = read(tracking)["aaaa0000"]
     metrics, tags = found["metrics"], found["tags"]
-    for one in estimates(TIMED):
+    for one in figures(TIMED):
         name = f"{one.name}.{one.statistic}"
         ends = [metrics.get(name + end) for end in ("", ".low", ".high")]
         assert ends == [one.point, one.low, one.high]

@@ -7,6 +7,7 @@ import pytest
 from edgeprof.errors import UsageError
 from edgeprof.exchange import write_cells, write_samples
 from edgeprof.metrics import estimates
+from edgeprof.units import exported
 from tests.unit.test_compare import launches
 from tests.unit.test_reports import COUNTED, RUN
 
@@ -23,9 +24,9 @@ def test_a_cell_is_a_row_and_a_figure_a_column_with_its_unit_and_its_ends(tmp_pa
     median = next(one for one in estimates(TIMED) if (one.name, one.statistic) == ("latency_ns", "median"))
     assert (timed["run_id"], timed["threads"], timed["recipe"]) == ("aaaa0000", TIMED.plan.threads, "int8")
     assert [timed[f"latency_ns.median{end}"] for end in ("", ".low", ".high")] == [
-        median.point,
-        median.low,
-        median.high,
+        exported(median.point),
+        exported(median.low),
+        exported(median.high),
     ]
     assert timed["latency_ns.p99"] is None
     assert timed["latency_ns.p99.not_measured"] == "too_few_samples"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgeprof.records import RunResult
-from edgeprof.report.document import document
+from edgeprof.report.document import rounded, whole
 from edgeprof.report.items import run_item
 
 _LIMITS = (None, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 0)
@@ -34,10 +34,8 @@ def embedded(runs: Sequence[RunResult], most_bytes: int) -> tuple[str, int | Non
 
 
 def _packed(items: list[dict[str, Any]], limit: int | None) -> str:
-    whole = json.loads(document("runs", items))
-    if limit is not None:
-        whole["thinned_to"] = limit
-    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+    about = {} if limit is None else {"thinned_to": limit}
+    text = json.dumps(rounded(whole("runs", items) | about), separators=(",", ":"), ensure_ascii=False)
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 

@@ -186,7 +186,7 @@ def _connected(device: Device, area: str, name: str, say: Say) -> Finding:
         target = load_target(device.target) if device.target else None
     except EdgeprofError as exc:
         return Finding(area, name, WRONG, exc.message, exc.hint)
-    took = units.duration(round(1e9 * (time.monotonic() - started)))
+    took = units.duration(units.seconds_to_ns(time.monotonic() - started))
     what = ", ".join(word for word in (facts.model, facts.os, facts.core_summary()) if word)
     others = differences(facts, target) if target else ()
     hint = f"it differs from `{device.target}`: `edgeprof device probe {device.name}`" if others else None

@@ -14,6 +14,8 @@ NS_PER_US = 1_000
 # And µJ per J.
 UW_PER_W = 1_000_000
 MW_PER_W = 1_000
+BYTES_PER_KIB = 1 << 10
+BYTES_PER_MB = 1_000_000
 
 # Of an exported figure: what lies beyond is what binary fractions add (7.600000000000007), whose sums, roots and
 # exponentials are right to 14 digits or so; no interval is known to half of these.
@@ -80,6 +82,11 @@ def duration(ns: float | None) -> str:
 def size(byte_count: float | None) -> str:
     """Return a size such as `96.2 KiB`; `not measured` for `None`."""
     return _scaled(byte_count, _BYTES)
+
+
+def megabytes(byte_count: float) -> str:
+    """Return what a transfer carries, such as `5.0 MB`."""
+    return f"{byte_count / BYTES_PER_MB:.1f} MB"
 
 
 def instructions(count: float | None) -> str:
@@ -209,6 +216,11 @@ def celsius(temp_mc: float) -> str:
 def frequency(khz: float) -> str:
     """Return a clock such as `1.80 GHz`."""
     return _scaled(khz, _FREQUENCY)
+
+
+def megahertz(khz: int) -> str:
+    """Return a clock in whole megahertz, as people name it: `1500 MHz`."""
+    return f"{khz // 1000} MHz"
 
 
 def three_digits(value: float) -> str:

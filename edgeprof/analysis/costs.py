@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgeprof.analysis.flatbuffer import count_in, op_name, parse, tensor_spec
+from edgeprof.analysis.macs import count_macs, has_weights
 
-# Loops, branches and recurrent operators whose work depends on more than their shapes; custom operators besides.
-_UNCOUNTED = frozenset({
-    "WHILE", "IF", "CALL", "CALL_ONCE", "LSTM", "RNN", "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN",
-    "UNIDIRECTIONAL_SEQUENCE_RNN", "STABLEHLO_COMPOSITE",
-})  # fmt: skip
 # They give constants another type, which a delegate does once, in a place of its own, or not at all.
 _UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 _ITEM_BYTES = {
@@ -21,7 +17,6 @@ _ITEM_BYTES = {
 }  # fmt: skip
 # Constants of these types are shapes, axes and indices, unless they are an operator's bias.
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
-_LSTM_WEIGHTS = (*range(1, 9), 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +156,9 @@ def _op(index: int, node: _Node, tensors: Sequence[_Tensor], live_bytes: int) ->
     weights = _weights(name, inputs, tensors)
     moved = [tensors[i] for i in {*inputs, *outputs} if i >= 0 and not tensors[i].constant_bytes]
     first = tensors[outputs[0]] if outputs and outputs[0] >= 0 else None
-    macs = None if node.custom or name in _UNCOUNTED else _macs(name, node.raw, inputs, outputs, tensors)
+    shapes = [tensors[i].shape if i >= 0 else () for i in inputs]
+    elements = tensors[outputs[0]].elements if has_weights(name) and not node.custom else 0
+    macs = None if node.custom else count_macs(name, node.raw, shapes, elements)
     return OpCost(
         index=index,
         name=name,
@@ -213,7 +210,7 @@ def _weights(name: str, inputs: Sequence[int], tensors: Sequence[_Tensor]) -> li
     constants = dict.fromkeys(i for i in inputs if i >= 0 and tensors[i].constant_bytes)
     if name == "TRANSPOSE_CONV":
         return [i for i in constants if i != inputs[0]]  # that is the shape of the output
-    if name in _MACS:
+    if has_weights(name):
         return list(constants)
     return [i for i in constants if tensors[i].dtype not in _INDICES]
 
@@ -246,70 +243,6 @@ def _live_bytes(
     return live
 
 
-def _macs(name: str, node: Any, inputs: Sequence[int], outputs: Sequence[int], tensors: Sequence[_Tensor]) -> int:  # noqa: ANN401
-    count = _MACS.get(name)
-    if count is None:
-        return 0
-    shapes = [tensors[i].shape if i >= 0 else () for i in inputs]
-    return int(count(node, shapes, tensors[outputs[0]].elements))
-
-
 def _arithmetic(name: str, inputs: Sequence[int], tensors: Sequence[_Tensor]) -> str:
     data, weights = (tensors[inputs[i]].dtype for i in ((2, 1) if name == "TRANSPOSE_CONV" else (0, 1)))
     return data if data == weights else f"{data}×{weights}"
-
-
-def _convolution(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
-    return out * math.prod(shapes[1][1:])  # (out, height, width, in of its group)
-
-
-def _depthwise(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
-    return out * math.prod(shapes[1][1:3])  # (1, height, width, out)
-
-
-def _convolution_3d(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
-    return out * math.prod(shapes[1][:4])  # (depth, height, width, in, out)
-
-
-def _transposed(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
-    weights, x = shapes[1], shapes[2]  # (out, height, width, in); every input element meets every weight of its channel
-    return math.prod(x) * math.prod(weights[:3])
-
-
-def _dense(_node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
-    return out * shapes[1][-1]  # (out, in)
-
-
-def _matrix_product(node: Any, shapes: Sequence[tuple[int, ...]], out: int) -> int:  # noqa: ANN401
-    import tflite  # noqa: PLC0415
-
-    options = tflite.BatchMatMulOptions()
-    table = node.BuiltinOptions()
-    turned = False
-    if table is not None:
-        options.Init(table.Bytes, table.Pos)
-        turned = bool(options.AdjX())
-    return out * shapes[0][-2 if turned else -1]
-
-
-def _lstm(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
-    steps = math.prod(shapes[0][:2])  # batch and time, in either order
-    weights = (shapes[i] for i in _LSTM_WEIGHTS if i < len(shapes) and len(shapes[i]) == 2)
-    return int(steps * sum(math.prod(shape) for shape in weights))
-
-
-def _svdf(_node: Any, shapes: Sequence[tuple[int, ...]], _out: int) -> int:  # noqa: ANN401
-    return shapes[0][0] * int(math.prod(shapes[1]) + math.prod(shapes[2]))
-
-
-# Source of the layouts: the kernels' own comments in https://github.com/tensorflow/tensorflow/tree/master/tensorflow/lite/kernels
-_MACS = {
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "CONV_3D": _convolution_3d,
-    "TRANSPOSE_CONV": _transposed,
-    "FULLY_CONNECTED": _dense,
-    "BATCH_MATMUL": _matrix_product,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
-    "SVDF": _svdf,
-}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edgeprof.boards.facts import BoardFacts
 from edgeprof.targets import Target, has_model
+from edgeprof.units import megahertz
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _max_frequency(facts: BoardFacts, target: Target) -> Difference | None:
     if not clocks or target.max_mhz is None or abs(max(clocks) / 1000 - target.max_mhz) <= target.max_mhz / 100:
         return None
     note = "a power mode, an older revision of the board or overclocking"
-    return Difference("max_frequency", f"{target.max_mhz} MHz", f"{max(clocks) // 1000} MHz", note)
+    return Difference("max_frequency", f"{target.max_mhz} MHz", megahertz(max(clocks)), note)
 
 
 def _aes(facts: BoardFacts, target: Target) -> Difference | None:

@@ -10,6 +10,7 @@ from edgeprof.boards.cores import CORES, ISA, Cpu
 from edgeprof.boards.policies import ClockPolicy, parse_policies
 from edgeprof.records import Cache
 from edgeprof.targets import architecture_of
+from edgeprof.units import celsius, megahertz
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class ThermalZone:
 
     def text(self) -> str:
         """Return it for people."""
-        return self.type if self.temp_mc is None else f"{self.type} {self.temp_mc / 1000:.1f} °C"
+        return self.type if self.temp_mc is None else f"{self.type} {celsius(self.temp_mc)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class BoardFacts:
         """Return its running cores for people: `4 x cortex-a76 up to 2400 MHz`, the fastest first."""
         kinds = Counter((cpu.max_khz or 0, cpu.core or cpu.model_name or "core") for cpu in self.running())
         texts = [
-            f"{count} x {name}" + (f" up to {max_khz // 1000} MHz" if max_khz else "")
+            f"{count} x {name}" + (f" up to {megahertz(max_khz)}" if max_khz else "")
             for (max_khz, name), count in sorted(kinds.items(), reverse=True)
         ]
         return ", ".join(texts) or None

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeprof.errors import DeviceError, UsageError
 from edgeprof.names import did_you_mean
+from edgeprof.units import megahertz
 
 PERFORMANCE = "performance"
 # Governors under which a clock follows the load, or stays low.
@@ -86,11 +87,6 @@ def parse_policies(tables: Sequence[dict[str, Any]]) -> tuple[ClockPolicy, ...]:
 def clocks_text(policies: Sequence[ClockPolicy]) -> str | None:
     """Return what all clocks are set to, for people; `None` where the board does not say."""
     return "; ".join(policy.text() for policy in policies) or None
-
-
-def megahertz(khz: int) -> str:
-    """Return a clock for people: `1500 MHz`."""
-    return f"{khz // 1000} MHz"
 
 
 def wishes(pin: bool, mhz: Sequence[str]) -> str | None:

@@ -29,6 +29,7 @@ from edgeprof.compress.stages import run_steps
 from edgeprof.compress.training_data import TrainingData, prepare
 from edgeprof.compress.training_files import load_training
 from edgeprof.errors import ModelError, UsageError
+from edgeprof.units import BYTES_PER_KIB
 
 # As many inputs tell whether an artifact says what the float model says; `SAMPLES` of them travel with it.
 PROBES = 32
@@ -224,7 +225,7 @@ def _peak_bytes() -> int | None:
     with suppress(OSError):
         for row in Path("/proc/self/status").read_text().splitlines():
             if row.startswith("VmHWM:"):
-                return int(row.split()[1]) * 1024
+                return int(row.split()[1]) * BYTES_PER_KIB
     return None
 
 

@@ -13,9 +13,9 @@ from edgeprof.exchange import benchmark_model, mlperf_tiny
 from edgeprof.exchange.bundle import verify
 from edgeprof.exchange.printed import Printed
 from edgeprof.records import RunPlan, RunResult
+from edgeprof.units import BYTES_PER_MB
 from edgeprof.warnings_ import warning
 
-_MB = 1_000_000
 # Sizes are printed with six digits, or with two decimals.
 _SIZE_SLACK_MB = 0.006
 
@@ -116,8 +116,8 @@ def _read(path: Path) -> Printed:
 
 def _check_size(found: Printed, size_bytes: int, model: Path) -> None:
     said = found.model_mb
-    if said is not None and abs(said - size_bytes / _MB) > max(_SIZE_SLACK_MB, said * 1e-5):
-        text = f"the result is about a model of {said:g} MB, `{model}` has {size_bytes / _MB:g} MB"
+    if said is not None and abs(said - size_bytes / BYTES_PER_MB) > max(_SIZE_SLACK_MB, said * 1e-5):
+        text = f"the result is about a model of {said:g} MB, `{model}` has {size_bytes / BYTES_PER_MB:g} MB"
         raise UsageError(text, "name the file that was measured")
 
 

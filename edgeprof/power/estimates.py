@@ -4,7 +4,7 @@ import numpy as np
 
 from edgeprof.power.energy import MeanPower, Trace, fault, is_rough, mean_of_means, mean_power
 from edgeprof.records import Estimate, PowerTrace
-from edgeprof.units import NS_PER_S, UW_PER_W, ns_to_seconds
+from edgeprof.units import MW_PER_W, NS_PER_S, UW_PER_W, ns_to_seconds
 
 METRICS = ("energy_per_inference_uj", "dynamic_energy_per_inference_uj", "power_mw", "idle_power_mw")
 # Shorter windows hold too few updates of slow sensors, and too much of the way in and out.
@@ -39,14 +39,10 @@ def power_estimates(trace: PowerTrace | None, reason: str = "not_reached") -> tu
     whole = run.estimate(METRICS[0], UW_PER_W * seconds)
     waited = trace.idle_before_ns[1] > trace.idle_before_ns[0]
     idle = _idle(trace) if waited else "measured_in_turns"
+    power = run.estimate(METRICS[2], MW_PER_W)
     if isinstance(idle, str):
-        return (
-            whole,
-            *_nothing(METRICS[1], reason=idle),
-            run.estimate(METRICS[2], 1e3),
-            *_nothing(METRICS[3], reason=idle),
-        )
-    return (whole, _dynamic(trace, run, idle, seconds), run.estimate(METRICS[2], 1e3), idle.estimate(METRICS[3], 1e3))
+        return (whole, *_nothing(METRICS[1], reason=idle), power, *_nothing(METRICS[3], reason=idle))
+    return (whole, _dynamic(trace, run, idle, seconds), power, idle.estimate(METRICS[3], MW_PER_W))
 
 
 def energy_per_inference(trace: PowerTrace) -> tuple[float, float, float] | str:

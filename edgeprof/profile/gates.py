@@ -8,6 +8,7 @@ from edgeprof.errors import UsageError
 from edgeprof.profile.state import SAMPLE_HZ, Window, parse_samples, state_in
 from edgeprof.records import RunPlan
 from edgeprof.remote import Board
+from edgeprof.units import celsius
 
 # Others that keep more of a core busy than this are somebody at work.
 BUSY_CORES = 0.25
@@ -57,7 +58,7 @@ class Gate:
         temp_mc = parse_facts(board.agent.probe()).hottest_mc()
         if temp_mc is None:
             raise UsageError(f"`{self._device}` says no temperature to wait for", "leave out --max-temp")
-        return None if temp_mc <= limit_mc else f"{temp_mc / 1000:.1f} °C is above {limit_mc / 1000:g} °C"
+        return None if temp_mc <= limit_mc else f"{celsius(temp_mc)} is above {limit_mc / 1000:g} °C"
 
     def _too_busy(self, board: Board) -> str | None:
         if not self._plan.idle:

@@ -10,7 +10,6 @@ from edgeprof.boards import (
     PowerMode,
     clocks_text,
     find_mode,
-    megahertz,
     parse_facts,
     parse_modes,
     settings,
@@ -18,6 +17,7 @@ from edgeprof.boards import (
 from edgeprof.errors import LinkLost
 from edgeprof.records import CoreClock, RunPlan, State, Warning_
 from edgeprof.remote import Board, ClockHold, Restored, hold_clocks, new_token, power_modes
+from edgeprof.units import megahertz
 from edgeprof.warnings_ import warning
 
 # A core that never came nearer to the clock it is pinned to was held back.

@@ -11,6 +11,7 @@ from edgeprof.profile.launch import Cell, child_request, int64s
 from edgeprof.profile.state import SAMPLE_HZ, Sample, Window, parse_samples, state_in
 from edgeprof.records import SustainedWindow
 from edgeprof.remote import Board, InvokeTimed
+from edgeprof.units import ns_to_seconds
 
 WINDOW_S = 1.0
 # Of a window's runs the board keeps so many, evenly spaced: minutes of short runs would fill it.
@@ -56,7 +57,7 @@ def _window(board: Board, window: InvokeTimed, seen: Sequence[Sample], start_ns:
     at_ns = window.started_monotonic_ns
     state = state_in(seen, Window(at_ns, at_ns + window.wall_time_ns, 0), 1)
     return SustainedWindow(
-        start_s=round((at_ns - start_ns) / 1e9, 3),
+        start_s=round(ns_to_seconds(at_ns - start_ns), 3),
         runs=window.count,
         median_ns=float(np.median(latency_ns)),
         p90_ns=float(np.quantile(latency_ns, 0.9)),

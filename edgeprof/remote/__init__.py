@@ -13,11 +13,12 @@ from edgeprof.remote.answers import (
     Snapshot,
     Streamed,
 )
-from edgeprof.remote.board import Board, connect_board, probe_board
+from edgeprof.remote.board import Board, connect_board
 from edgeprof.remote.bootstrap import Prepared, SetupOptions
 from edgeprof.remote.clocks import ClockHold, hold_clocks, new_token, power_modes
 from edgeprof.remote.clockscript import Restored
 from edgeprof.remote.given import GivenLibrary, parse_library
+from edgeprof.remote.reaching import probe_board
 from edgeprof.remote.restoring import restore_clocks
 from edgeprof.remote.stopping import Stopped
 

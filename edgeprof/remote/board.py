@@ -1,16 +1,11 @@
 """A board as one thing to talk to: transport, agent and files, with a way back after a cut."""
 
-import getpass
 import hashlib
-import socket
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgeprof.devices import Device
 from edgeprof.errors import DeviceError, EdgeprofError, LinkLost, TransportError
@@ -23,15 +18,11 @@ from edgeprof.remote.bootstrap import (
     SetupOptions,
     prepare,
 )
-from edgeprof.remote.given import parse_library
-from edgeprof.remote.killed import Said
-from edgeprof.remote.oneshot import OneShotAgent, ask_script, shell_probe
-from edgeprof.remote.programs import AgentFiles, push_linux_agent, push_script
-from edgeprof.remote.stopping import StoppableTransport, Stopped
-from edgeprof.remote.survey import EVERY_PYTHON, Survey, survey, usable_pythons
-from edgeprof.remote.wire import Wire
-from edgeprof.transport import Transport, connect
-from edgeprof.transport.adb import HOME as PHONE_HOME
+from edgeprof.remote.oneshot import ask_script
+from edgeprof.remote.reaching import Stop, completed, started, way
+from edgeprof.remote.said import Said
+from edgeprof.remote.stopping import Stopped
+from edgeprof.transport import Transport
 from edgeprof.transport.files import pull_bytes, push, push_bytes, run
 
 if TYPE_CHECKING:
@@ -41,8 +32,6 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
 _REMOVE_S = 30.0
 _BOOT_S = 90.0
-
-Stop = threading.Event | None
 
 
 class Board:
@@ -198,49 +187,7 @@ class Board:
         return f"{self.prepared.survey.home}/{name}"
 
     def _start_agent(self) -> LinuxAgent:
-        return _started(self._transport, self.device, self.prepared.agent)
-
-
-def probe_board(device: Device, say: Say) -> dict[str, Any]:
-    """Ask a device what it is; it needs the agent or, without a Python, a shell script for that, and no runtime.
-
-    Returns:
-        What the protocol's section "Probe" lists.
-
-    Raises:
-        TransportError: It cannot be reached.
-        DeviceError: It has no POSIX shell, or another host holds it.
-    """
-    with _reached(device, say) as transport:
-        options = completed(device, SetupOptions())
-        found = survey(transport, options.home, (*options.pythons, *EVERY_PYTHON))
-        usable = usable_pythons(found)
-        if not usable:
-            script, _ = push_script(transport, found, say)
-            return shell_probe(transport, script, found.home)
-        return _started(transport, device, push_linux_agent(transport, found, usable[0][1], say)).probe()
-
-
-@contextmanager
-def looked_at(device: Device, say: Say) -> Iterator[tuple[Transport, Survey]]:
-    """Give the way to a device, and what it is; no agent of ours runs there.
-
-    Raises:
-        TransportError: It cannot be reached.
-        DeviceError: It has no POSIX shell, or no folder for us.
-    """
-    with _reached(device, say) as transport:
-        yield transport, survey(transport, completed(device, SetupOptions()).home, ())
-
-
-@contextmanager
-def _reached(device: Device, say: Say) -> Iterator[Transport]:
-    lease = borrow(device, say)
-    try:
-        with closing(way(lease.device, say)) as transport:
-            yield transport
-    finally:
-        lease.end()
+        return started(self._transport, self.device, self.prepared.agent)
 
 
 def connect_board(
@@ -274,40 +221,6 @@ def _unless(stop: Stop) -> None:
         raise Stopped
 
 
-def _started(transport: Transport, device: Device, agent: AgentFiles) -> LinuxAgent:
-    wire = Wire(transport.open(agent.command), device.name)
-    if agent.script is None:
-        return LinuxAgent(wire, owner())
-    return OneShotAgent(wire, owner(), transport, agent.script, agent.home)
-
-
-def way(device: Device, say: Say, stop: Stop = None) -> Transport:
-    """Return the way to a device; its waits end once `stop` is set."""
-    found = connect(device.url, host_key=device.host_key, identity=device.identity, say=say)
-    return found if stop is None else StoppableTransport(found, stop)
-
-
-def completed(device: Device, options: SetupOptions) -> SetupOptions:
-    """Return the options with what the device says where they leave it open."""
-    usual = PHONE_HOME if device.url.lower().startswith("adb:") else options.home
-    return replace(
-        options,
-        home=device.home or usual,
-        runtime=options.runtime or device.runtime,
-        pythons=(sys.executable,) if device.url == "local:" else options.pythons,
-        library=options.library or (parse_library(device.runtime_lib) if device.runtime_lib else None),
-    )
-
-
 def _stayed_away(name: str, reason: EdgeprofError) -> LinkLost:
     text = f"`{name}` did not come back: {reason.message}"
     return LinkLost(text, "what finished is stored; `edgeprof run list` shows it. `--reconnect SECONDS` waits longer")
-
-
-def owner() -> str:
-    """Return who asks, for those who find a board taken: `user@host`."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"

@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from edgeprof.boards import Setting
 from edgeprof.errors import DeviceError, LinkLost, TransportError
-from edgeprof.remote.board import Board, owner
+from edgeprof.remote.board import Board
 from edgeprof.remote.clockscript import ANSWER_S, LIMIT_S, Restored, lease_seconds, parse_restored, prefix, refusal
 from edgeprof.remote.programs import Say, push_clocks
+from edgeprof.remote.reaching import owner
 from edgeprof.remote.stopping import Stopped
 from edgeprof.transport.files import answered
 

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeprof.errors import ChildError, DeviceError, TransportError
+from edgeprof.remote.said import Said, real
 from edgeprof.remote.wire import Progress, Wire
-from edgeprof.units import size
-
-Said = Sequence[tuple[str, str]]
+from edgeprof.units import BYTES_PER_KIB, size
 
 # Logs are written a little after a kill, and clocks are read a little after that.
 _SLACK_S = 3.0
-_KIB = 1024
 _BY = {
     re.compile(r"lowmemorykiller\s*: Kill '[^']*' \((\d+)\)"): "Android's low-memory killer (lmkd)",
     re.compile(r"lowmemorykiller\s*: Killing '[^']*' \((\d+)\)"): "the kernel's low-memory killer",
@@ -103,7 +101,7 @@ def explained(error: ChildError, ask: Callable[[], Said], lived_s: float) -> Chi
 def read_kills(said: Said) -> list[Kill]:
     """Return the kills that `agent.sh killed` found, each with its age by the phone's own clocks."""
     one = dict(said)
-    clocks = ((_EPOCH, _number(one, "now_unix_s")), (_SINCE_BOOT, _number(one, "uptime_s")))
+    clocks = ((_EPOCH, real(one, "now_unix_s")), (_SINCE_BOOT, real(one, "uptime_s")))
     found = []
     for key, line in said:
         if key not in {"log", "dmesg"}:
@@ -120,19 +118,12 @@ def _circumstances(one: Mapping[str, str], said: Said, kills: Sequence[Kill]) ->
     others = len({kill.pid for kill in kills})
     if others:
         parts.append(f"{others} other process{'es were' if others > 1 else ' was'} ended for want of memory meanwhile")
-    available, total = (_number(one, f"memory_{what}_kib") for what in ("available", "total"))
+    available, total = (real(one, f"memory_{what}_kib") for what in ("available", "total"))
     if available is not None and total is not None:
-        parts.append(f"{size(available * _KIB)} of {size(total * _KIB)} are free now")
+        parts.append(f"{size(available * BYTES_PER_KIB)} of {size(total * BYTES_PER_KIB)} are free now")
     return ", ".join(parts)
 
 
 def _unknown(error: ChildError, seen: str) -> ChildError:
     text = f"{error.message}: it was killed, cause not known ({seen})"
     return ChildError(text, _UNKNOWN_HINT, code=error.code, signal=error.signal, pid=error.pid)
-
-
-def _number(one: Mapping[str, str], key: str) -> float | None:
-    try:
-        return float(one[key])
-    except (KeyError, ValueError):
-        return None

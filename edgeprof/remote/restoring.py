@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from edgeprof.devices import Device
-from edgeprof.remote.board import looked_at
 from edgeprof.remote.clockscript import ANSWER_S, Restored, parse_restored, prefix, refusal
 from edgeprof.remote.programs import Say, push_clocks
+from edgeprof.remote.reaching import looked_at
 from edgeprof.transport import Transport
 from edgeprof.transport.files import answered
 

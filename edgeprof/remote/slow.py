@@ -41,7 +41,7 @@ def announced(transport: Transport, what: str, size_bytes: int, agree: Agree) ->
     Raises:
         DeviceError: Nobody agreed.
     """
-    text = f"{what} ({size_bytes / 1e6:.1f} MB)"
+    text = f"{what} ({units.megabytes(size_bytes)})"
     if transport.bytes_per_s is None:
         return text
     seconds = size_bytes / (transport.bytes_per_s * _CARRIED_SHARE)

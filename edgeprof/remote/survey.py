@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edgeprof.errors import DeviceError
 from edgeprof.transport import Transport
 from edgeprof.transport.files import answered
+from edgeprof.units import BYTES_PER_KIB
 
 _TIMEOUT_S = 120.0  # a slow board starts a Python for seconds, and there may be several
 _HOME_HINT = "give a folder with room that you may write: `--home /data/edgeprof`"
@@ -134,7 +135,7 @@ def _parsed(values: dict[str, str], pairs: list[list[str]]) -> Survey:
         os=_unquoted(values.get("os")),
         os_id=_unquoted(values.get("os_id")),
         os_version=_unquoted(values.get("os_version")),
-        free_bytes=int(free) * 1024 if free.isdigit() else None,
+        free_bytes=int(free) * BYTES_PER_KIB if free.isdigit() else None,
         pythons=_pythons([value for key, value in pairs if key == "python"]),
         has=frozenset(value for key, value in pairs if key == "has"),
     )

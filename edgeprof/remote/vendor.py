@@ -14,21 +14,21 @@ from typing import Any
 from edgeprof.devices import Device
 from edgeprof.errors import ChildError, DeviceError, MeasurementError, UsageError
 from edgeprof.remote.benchmark_result import BenchmarkResult, read_result
-from edgeprof.remote.board import completed, way
 from edgeprof.remote.bootstrap import Bytes, Say, SetupOptions
 from edgeprof.remote.killed import explained
 from edgeprof.remote.oneshot import ask_script, shell_probe, thermal_status
 from edgeprof.remote.programs import push_script
+from edgeprof.remote.reaching import completed, way
 from edgeprof.remote.survey import Survey, survey
 from edgeprof.transport import Transport
 from edgeprof.transport.files import Completed, pull_bytes, push, run
+from edgeprof.units import BYTES_PER_MB
 
 TOOL = "benchmark_model"
 _SLACK_S = 15.0
 _TIMED_OUT = (124, 142)  # GNU and Toybox; BusyBox, whose `timeout` ends with the signal's number
 _HELD = 75
 _NOT_RUNNABLE = (126, 127)
-_BYTES_PER_MB = 1_000_000
 # The program writes the size with the seven digits of a 32-bit float.
 _SIZE_RATIO = 1e-6
 
@@ -134,7 +134,7 @@ class VendorBoard:
             raise self._too_long(wanted) from exc
         self._check(done, wanted, result)
         found = read_result(self._file(result), index)
-        if abs(found.model_mb * _BYTES_PER_MB - wanted.model_bytes) > 1 + _SIZE_RATIO * wanted.model_bytes:
+        if abs(found.model_mb * BYTES_PER_MB - wanted.model_bytes) > 1 + _SIZE_RATIO * wanted.model_bytes:
             text = f"the result is about a model of {found.model_mb:g} MB, not of {wanted.model_bytes} bytes"
             raise MeasurementError(f"{TOOL}'s result file contradicts what was run: {text}")
         return found

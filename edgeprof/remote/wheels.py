@@ -20,6 +20,7 @@ from pathlib import Path
 
 from edgeprof import resources
 from edgeprof.errors import DeviceError, TransportError, UsageError
+from edgeprof.units import megabytes
 
 LITERT = "litert"
 TFLITE_RUNTIME = "tflite-runtime"
@@ -148,7 +149,7 @@ def _fetch(wheel: Wheel, given: Sequence[Path], say: Callable[[str], None]) -> P
     kept = resources.cache_dir() / "wheels" / wheel.file
     if kept.is_file() and _sha256(kept) == wheel.sha256:
         return kept
-    say(f"downloading {wheel.file} ({wheel.size_bytes / 1e6:.0f} MB)")
+    say(f"downloading {wheel.file} ({megabytes(wheel.size_bytes)})")
     return _download(wheel, kept)
 
 

@@ -107,7 +107,7 @@ def _measured_by(run: RunResult) -> str:
 def _fact(name: str, value: str) -> str:
     if name.endswith("_bytes"):
         return units.size(int(value))
-    return f"{int(value) / 1000:.1f} °C" if name.startswith("temp_mc") else value
+    return units.celsius(int(value)) if name.startswith("temp_mc") else value
 
 
 def _metrics(run: RunResult) -> Table:
@@ -171,7 +171,7 @@ def _state(state: State | None) -> dict[str, str]:
     """Return what was seen of a launch's conditions, by column."""
     found = {}
     if state and state.temp_mc is not None:
-        found["temperature"] = f"{state.temp_mc / 1000:.1f} °C"
+        found["temperature"] = units.celsius(state.temp_mc)
     if state and state.freq_khz_low is not None and state.freq_khz_high is not None:
         found["clocks"] = f"{state.freq_khz_low / 1000:.0f} … {state.freq_khz_high / 1000:.0f} MHz"
     if state and state.others_cores is not None:

@@ -1,7 +1,8 @@
-"""How long a board may take to answer before it is taken to be away."""
+"""How long a board may take to answer before it is taken to be away, and what is left of that."""
 
 import math
 import os
+import time
 
 from edgeprof.errors import UsageError
 
@@ -22,3 +23,8 @@ def answer_s(usual_s: float) -> float:
     if not (math.isfinite(seconds) and seconds > 0):
         raise UsageError(f"{ANSWER_VARIABLE} is no number of seconds: `{text}`", f"such as `{ANSWER_VARIABLE}=60`")
     return seconds
+
+
+def left_s(deadline: float) -> float:
+    """Return the seconds until a `time.monotonic()`, and never too few to look once."""
+    return max(0.1, deadline - time.monotonic())

@@ -10,7 +10,7 @@ import pytest
 from edgeprof.power import power_estimates
 from edgeprof.power.battery import Gauge, calibrate, charge_energy, feeding_fault, updates_in
 from edgeprof.records import PowerTrace
-from edgeprof.remote.oneshot import parse_pairs
+from edgeprof.remote.said import parse_pairs
 from tests.recorded import recorded, synthetic
 
 S = 1_000_000_000

@@ -22,7 +22,7 @@ from edgeprof.profile.state import Window, parse_samples, state_in
 from edgeprof.profile.sustained import throttled_in
 from edgeprof.records import CoreClock, RunPlan, State, SustainedWindow
 from edgeprof.remote.clockscript import LEASE_VARIABLE, lease_seconds, parse_restored, refusal
-from edgeprof.remote.oneshot import parse_probe
+from edgeprof.remote.shellprobe import parse_probe
 from tests.recorded import recorded
 
 LITTLE = ClockPolicy(

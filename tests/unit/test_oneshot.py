@@ -2,7 +2,7 @@
 
 from edgeprof.boards import parse_facts
 from edgeprof.records import Cache
-from edgeprof.remote.oneshot import parse_probe
+from edgeprof.remote.shellprobe import parse_probe
 
 BOARD = """\
 machine=aarch64

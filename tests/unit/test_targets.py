@@ -9,7 +9,7 @@ import pytest
 from edgeprof import resources
 from edgeprof.boards import parse_facts
 from edgeprof.errors import UsageError
-from edgeprof.remote.oneshot import parse_probe
+from edgeprof.remote.shellprobe import parse_probe
 from edgeprof.report.boards import print_target
 from edgeprof.targets import (
     ARCHITECTURES,

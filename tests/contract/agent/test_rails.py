@@ -20,7 +20,7 @@ import pytest
 from edgeprof import resources
 from edgeprof.boards import PowerSensor, parse_facts
 from edgeprof.power import choose, microwatts, power_series
-from edgeprof.remote.oneshot import parse_probe
+from edgeprof.remote.shellprobe import parse_probe
 from tests.contract.agent.client import Agent, Board, wait_until
 from tests.unit.test_energy import trace
 

@@ -15,7 +15,8 @@ from edgeprof import resources
 from edgeprof.boards import parse_facts
 from edgeprof.power.battery import feeding_fault
 from edgeprof.remote.killed import read_kills
-from edgeprof.remote.oneshot import parse_pairs, parse_probe
+from edgeprof.remote.said import parse_pairs
+from edgeprof.remote.shellprobe import parse_probe
 from tests import phones
 from tests.contract.agent.client import Agent, Board, Runtime
 from tests.recorded import recorded, synthetic

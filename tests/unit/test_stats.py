@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from edgeprof.records import CLOCK_INSTRUCTIONS, RawLaunch, RunPlan, StartUp
+from edgeprof.records import CLOCK_INSTRUCTIONS, Estimate, RawLaunch, RunPlan, StartUp
 from edgeprof.stats import cpu_estimates, latency_estimates, over_launches, start_up_estimates
 from edgeprof.stats.steady import drift_ratio, is_steady, step_ratio
 
@@ -141,9 +141,51 @@ def test_a_step_to_another_level_is_seen_where_noise_and_a_short_launch_are_none
     assert step_ratio([1, 2, 3]) == 0.0
 
 
-def test_processor_time_over_wall_time_is_a_figure_of_each_launch():
-    launches = [replace(launch(index, [1]), cpu_time_ns=50, wall_time_ns=100) for index in range(2)]
+def on_a_core(shares: list[float], looks: tuple[int, ...] = (8,)) -> Estimate:
+    """Return the estimate of launches that had their core for these shares of the time."""
+    launches = [replace(launch(i, [1]), cpu_time_ns=round(1e9 * s), wall_time_ns=10**9) for i, s in enumerate(shares)]
+    (found,) = cpu_estimates(launches, RunPlan(looks=looks))
+    return found
 
-    (found,) = cpu_estimates(launches, RunPlan())
+
+def test_processor_time_over_wall_time_is_a_figure_of_each_launch():
+    found = on_a_core([0.5, 0.5])
 
     assert (found.point, found.n_launches) == (0.5, 2)
+    assert (found.low, found.high, found.confidence) == (None, None, None)
+
+
+def test_the_interval_of_processor_time_has_launches_as_its_ends_and_so_none_beyond_what_can_be():
+    shares = [1.0, 0.999, 1.0, 0.998, 0.6, 1.0, 0.999, 1.0]
+
+    log_t = over_launches("cpu_wall_ratio", "median", shares)
+    found = on_a_core(shares, looks=(8, 16, 32))
+
+    assert log_t.high > 1.05  # what a bounded quantity cannot be
+    assert (found.low, found.point, found.high) == (0.6, 0.9995, 1.0)
+
+
+def test_what_was_measured_above_a_bound_is_no_less_shown():
+    """The runtime may have threads of its own beside the one that was asked for."""
+    assert on_a_core([1.2, 1.3, 1.2, 1.1, 1.2, 1.4]).high == 1.4
+
+
+@pytest.mark.parametrize(
+    ("n", "looks", "ends"),
+    [(5, (5,), None), (6, (6,), (1, 6)), (7, (8, 16, 32), (1, 7)), (8, (8, 16, 32), (1, 8)), (32, (32,), (10, 23))],
+)
+def test_the_ranks_of_the_interval_are_those_of_the_tables(n, looks, ends):
+    """The sign test's: 6 values for 95 %, the 10th and the 23rd of 32."""
+    found = on_a_core([rank / 100 for rank in range(1, n + 1)], looks)
+
+    assert found.low == (ends and ends[0] / 100)
+    assert found.high == (ends and ends[1] / 100)
+
+
+def test_the_interval_of_processor_time_covers_the_median_of_skewed_shares():
+    chance = np.random.default_rng(5)
+    truth = 1 - 0.02 * math.log(2)  # the median of 1 less an exponential of mean 0.02
+
+    found = [on_a_core(list(1 - chance.exponential(0.02, 12))) for _ in range(1000)]
+
+    assert sum(one.low <= truth <= one.high for one in found) >= 940  # 961 are to be expected

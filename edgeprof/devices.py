@@ -5,7 +5,6 @@ table and removed by cutting its lines; the result is parsed again before it rep
 """
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -16,10 +15,9 @@ from urllib.parse import urlsplit
 
 from edgeprof.errors import UsageError
 from edgeprof.names import did_you_mean, refuse_unknown_keys
-from edgeprof.resources import write_whole
+from edgeprof.resources import CONFIG_DIR_VARIABLE, config_dir, write_whole
 from edgeprof.targets import load_target
 
-CONFIG_DIR_VARIABLE = "EDGEPROF_CONFIG_DIR"
 RUNTIMES = ("litert", "tflite-runtime")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -57,16 +55,6 @@ class Device:
 
 LOCAL = Device("local", "local:")
 _KEYS = tuple(f.name for f in fields(Device) if f.name != "name")
-
-
-def config_dir() -> Path:
-    """Return the folder of the user's configuration; it need not exist."""
-    given = os.environ.get(CONFIG_DIR_VARIABLE)
-    if given:
-        return Path(given).expanduser()
-    from platformdirs import user_config_dir  # noqa: PLC0415 - not where the variable is set
-
-    return Path(user_config_dir("edgeprof"))
 
 
 def devices_file() -> Path:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+CONFIG_DIR_VARIABLE = "EDGEPROF_CONFIG_DIR"
 _PACKAGE = Path(__file__).parent
 
 
@@ -44,7 +45,19 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def cache_dir() -> Path:
     """Return the host's cache: `EDGEPROF_CACHE_DIR`, else the user's. It need not exist; all in it can be remade."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is not given
-
     given = os.environ.get("EDGEPROF_CACHE_DIR")
-    return Path(given).expanduser() if given else user_cache_path("edgeprof")
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_cache_path  # noqa: PLC0415 - not where the variable is set
+
+    return user_cache_path("edgeprof")
+
+
+def config_dir() -> Path:
+    """Return the folder of the user's configuration; it need not exist."""
+    given = os.environ.get(CONFIG_DIR_VARIABLE)
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_config_path  # noqa: PLC0415 - not where the variable is set
+
+    return user_config_path("edgeprof")

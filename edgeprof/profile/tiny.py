@@ -17,7 +17,7 @@ from edgeprof.accuracy import (
     judge,
 )
 from edgeprof.devices import Device
-from edgeprof.errors import LinkLost, ModelError, TransportError
+from edgeprof.errors import LinkLost, ModelError
 from edgeprof.power import METRICS
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.request import ProfileRequest
@@ -36,9 +36,9 @@ from edgeprof.profile.tinychecks import (
     reached,
     stored_outputs,
 )
+from edgeprof.profile.tinylink import TinyLink
 from edgeprof.records import TINY_DEVICE, RunResult, RunWindow
-from edgeprof.remote import Stopped
-from edgeprof.tiny import TinyDevice, Window, as_sent, form_of, parse_tiny, sent_bytes
+from edgeprof.tiny import Firmware, Window, as_sent, sent_bytes
 from edgeprof.units import NS_PER_S, NS_PER_US, ns_to_seconds, seconds_to_ns
 from edgeprof.warnings_ import warning
 
@@ -48,7 +48,6 @@ _TRIAL_NS = NS_PER_S // 2
 _MOST_RUNS = 1_000_000
 # Firmwares print results with three decimals.
 _ROUNDING = 0.0005
-_PAUSE_S = 1.0
 # A host that is killed loses the samples of so long.
 _STORE_S = 2.0
 _UNTOLD = (METRICS[0], "peak_rss_bytes", "temp_mc", "freq_khz", "others_cores")
@@ -65,11 +64,10 @@ class TinySession:
 
     def __init__(self, request: ProfileRequest, device: Device, setting: Setting) -> None:
         self._request, self._device, self._setting = request, device, setting
-        self._address = parse_tiny(device.url)
+        self._link = TinyLink(device, setting)
         self._running = Running(request, device, setting)
         self.failures = self._running.failures
         self._step_us = 0
-        self._link: TinyDevice | None = None
 
     def results(self) -> list[RunResult]:
         """Return the cell as far as it got."""
@@ -86,10 +84,10 @@ class TinySession:
             Stopped: Somebody set `stop`; the cell reads `interrupted`.
         """
         check_request(self._request)
-        self._say(f"connecting to {self._device.url}")
-        self._link = self._opened()
+        self._link.say(f"connecting to {self._device.url}")
+        self._link.open()
         try:
-            cell = self._running.add(self._taken_up(self._planned(self._link)))
+            cell = self._running.add(self._taken_up(self._planned(self._link.device.firmware)))
             self._store()
             self._running.alone(cell, self._measure, (ModelError,))
             if cell.run.status == "running":
@@ -98,7 +96,7 @@ class TinySession:
             self._running.interrupt()
             raise
         finally:
-            self._open.close()
+            self._link.close()
 
     @property
     def _live(self) -> LiveCell:
@@ -108,21 +106,6 @@ class TinySession:
     def _cell(self) -> RunResult:
         return self._live.run
 
-    @property
-    def _open(self) -> TinyDevice:
-        assert self._link is not None  # noqa: S101 - `run` opened it
-        return self._link
-
-    def _opened(self) -> TinyDevice:
-        return TinyDevice(self._address, self._say, self._look)
-
-    def _look(self) -> None:
-        if self._setting.stop.is_set():
-            raise Stopped
-
-    def _say(self, text: str) -> None:
-        self._setting.watch.say(self._device.name, text)
-
     def _change(self, **values: object) -> None:
         self._live.run = replace(self._cell, **values)  # type: ignore[arg-type] # fields of RunResult
         self._store()
@@ -130,9 +113,8 @@ class TinySession:
     def _store(self) -> None:
         self._running.save(self._live)
 
-    def _planned(self, link: TinyDevice) -> RunResult:
+    def _planned(self, firmware: Firmware) -> RunResult:
         artifact, plan = self._request.cells()[0]
-        firmware = link.firmware
         said = {"firmware": firmware.profile, "firmware_model": firmware.model, "vendor": firmware.vendor}
         return replace(
             self._running.begin(artifact, plan, cell_key(self._request, self._device, artifact, plan)),
@@ -150,7 +132,7 @@ class TinySession:
         if earlier.windows:
             self._step_us = earlier.windows[-1].resolution_ns // NS_PER_US
         found = warning("resumed", f"broken off after {reached(earlier)}, and gone on with from there")
-        self._say(found.text)
+        self._link.say(found.text)
         return replace(earlier, status="running", warnings=(*earlier.warnings, found))
 
     def _measure(self) -> None:
@@ -179,26 +161,12 @@ class TinySession:
             return step()
 
     def _come_back(self, lost: LinkLost) -> None:
-        self._open.close()
-        self._say(lost.message)
-        end = time.monotonic() + self._request.reconnect_s
-        while True:
-            if self._setting.stop.wait(_PAUSE_S):
-                raise Stopped
-            try:
-                self._link = self._opened()
-                break
-            except TransportError as exc:
-                if time.monotonic() > end:
-                    raise LinkLost(f"`{self._device.name}` did not come back: {exc.message}", lost.hint) from exc
+        self._link.come_back(lost, self._request.reconnect_s)
         text = f"the line was lost and came back ({lost.message}); what it cut short was done again"
         self._live.warn("link_lost", text)
         self._store()
         if samples := self._samples():
-            self._open.load(samples[0])
-
-    def _form(self) -> str:
-        return self._address.form or form_of(self._open.firmware.model)
+            self._link.device.load(samples[0])
 
     def _samples(self) -> list[bytes]:
         """Return the golden samples in the firmware's own form; none without golden vectors."""
@@ -206,7 +174,7 @@ class TinySession:
         if artifact.golden is None:
             return []
         spec = artifact.inputs[0]
-        return [as_sent(spec, self._form(), sample) for sample in golden_samples(artifact)]
+        return [as_sent(spec, self._link.form, sample) for sample in golden_samples(artifact)]
 
     def _check_model(self) -> None:
         """Find out whether the firmware holds this model, as far as outputs of a few samples tell it.
@@ -218,7 +186,7 @@ class TinySession:
         outputs = [self._output(sample) for sample in self._samples()]
         if not outputs:
             spec = artifact.inputs[0]
-            self._open.load(bytes(sent_bytes(spec, self._form())))
+            self._link.device.load(bytes(sent_bytes(spec, self._link.form)))
             self._live.warn("golden_not_checked", NO_VECTORS)
         elif len(outputs[0]) != elements(artifact.outputs[0].shape):
             text = f"the firmware prints {len(outputs[0])} numbers, which are not the model's output"
@@ -229,15 +197,15 @@ class TinySession:
             if not found.passed:
                 raise ModelError(
                     f"the firmware on `{self._device.name}` gives other outputs than {artifact.path.name} on the host",
-                    f"it holds another model, or takes inputs in another form: `?input=`, here `{self._form()}`",
+                    f"it holds another model, or takes inputs in another form: `?input=`, here `{self._link.form}`",
                 )
 
     def _output(self, sample: bytes) -> tuple[float, ...]:
-        self._open.load(sample)
+        self._link.device.load(sample)
         return self._infer(1, 0).results
 
     def _infer(self, runs: int, warmups: int, expected_s: float = 0.0) -> Window:
-        window = self._open.infer(runs, warmups, self._cell.plan.timeout_s + 3 * expected_s)
+        window = self._link.device.infer(runs, warmups, self._cell.plan.timeout_s + 3 * expected_s)
         self._step_us = math.gcd(self._step_us, *window.laps_us)
         return window
 
@@ -289,7 +257,7 @@ class TinySession:
         stored_at = time.monotonic()
         try:
             for start in range(each * len(rows), len(data), each):
-                sample = as_sent(artifact.inputs[0], self._form(), data[start : start + each])
+                sample = as_sent(artifact.inputs[0], self._link.form, data[start : start + each])
                 rows.append(self._again(lambda sample=sample: self._output(sample)))  # type: ignore[misc]
                 if len(rows[-1]) != size or len(artifact.outputs) > 1:
                     rows.clear()
@@ -304,7 +272,7 @@ class TinySession:
             self._keep_outputs(evaluation, rows)
 
     def _keep_outputs(self, evaluation: EvalSet, rows: list[tuple[float, ...]]) -> None:
-        if not self._open.reads_back:
+        if not self._link.device.reads_back:
             self._live.warn("loads_not_verified", NOT_READ_BACK)
         self._live.run = replace(self._cell, part=part_outputs(evaluation, rows))
 

@@ -13,6 +13,7 @@ from edgeprof.remote.programs import Say, push_clocks
 from edgeprof.remote.reaching import owner
 from edgeprof.remote.stopping import Stopped
 from edgeprof.transport.files import answered
+from edgeprof.transport.patience import left_s
 
 
 class ClockHold:
@@ -129,7 +130,7 @@ class ClockHold:
         end = time.monotonic() + ANSWER_S
         while b"\n" not in self._buffer:
             try:
-                chunk = self._channel.read(max(0.1, end - time.monotonic()))
+                chunk = self._channel.read(left_s(end))
             except TimeoutError as exc:
                 raise LinkLost(f"`{self._name}` did not answer about its clocks in time", "run it again") from exc
             if not chunk:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import paramiko
 
-from edgeprof.devices import config_dir
 from edgeprof.errors import HostKeyError
+from edgeprof.resources import config_dir
 
 _SSH_PORT = 22
 

@@ -11,12 +11,12 @@ from edgeprof.devices import (
     add_device,
     all_devices,
     check_device,
-    config_dir,
     devices_file,
     find_device,
     remove_device,
 )
 from edgeprof.errors import UsageError
+from edgeprof.resources import config_dir
 
 PI = Device("pi5", "ssh://pi@192.0.2.10", target="raspberry-pi-5")
 

@@ -42,7 +42,8 @@ class Terminal:
         )
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
-        self._first_launch: dict[str, float] = {}
+        # When the first launch of those that a device makes now ended, and its number.
+        self._series: dict[str, tuple[float, int]] = {}
         self._logged: dict[str, float] = {}
         self._last = ""
 
@@ -87,10 +88,7 @@ class Terminal:
         """See `profile.Watch`; the first launch of a cell gives a provisional figure at once."""
         if len(run.launches or run.summaries) == 1:
             self._provisional(run)
-        now = time.monotonic()
-        past_s = now - self._first_launch.setdefault(run.device, now)
-        left_s = past_s / max(1, done - 1) * (total - done)
-        left = "" if past_s < SOON_S else f"about {units.clock(left_s)} left"
+        left = self._left(run.device, done, total)
         self._show(run.device, f"launch {done} of {total}", (done, total), left)
         self._log(run.device, f"launch {done} of {total}", left)
 
@@ -101,6 +99,18 @@ class Terminal:
         elif not self._console.is_terminal:
             self._console.print(f"{device}: done", markup=False)
         self._show(device, "done" if reason is None else "stopped", (1, 1), "")
+
+    def _left(self, device: str, done: int, total: int) -> str:
+        """Return how long the rest takes, by the launches since the series' first; empty without a pace yet."""
+        now = time.monotonic()
+        began_s, first = self._series.get(device, (now, done))
+        if done <= first:  # another cell, or a second measurement, begins
+            began_s, first = now, done
+        self._series[device] = (began_s, first)
+        past_s = now - began_s
+        if done == first or past_s < SOON_S:
+            return ""
+        return f"about {units.clock(past_s / (done - first) * (total - done))} left"
 
     def _provisional(self, run: RunResult) -> None:
         first_ns = median(run.launches[0].latency_ns) if run.launches else run.summaries[0].median_ns

@@ -16,17 +16,21 @@ from typing import Any
 
 from edgeprof import version
 from edgeprof.errors import EvidenceError, UsageError
-from edgeprof.records import RunResult
+from edgeprof.metrics import estimates
+from edgeprof.records import Estimate, RunResult
 from edgeprof.report.document import whole
 from edgeprof.report.html import page
-from edgeprof.report.items import metric_items, run_item
+from edgeprof.report.items import run_item
 from edgeprof.resources import write_whole
+from edgeprof.stats.former import former_estimates
 from edgeprof.store import read_record, record_text
 
 SCHEMA, KIND = 1, "evidence"
 _MANIFEST = "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
+# How a zip begins, also one whose end is missing.
+_ZIP = b"PK\x03\x04"
 _MOST_BYTES = 4 << 30
 # Figures are the same when they are computed again, but for the last digits that another numpy may change.
 _TOLERANCE = 1e-6
@@ -64,6 +68,15 @@ def write_bundle(runs: Sequence[RunResult], output: Path) -> None:
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", "name a file in a folder with room") from exc
 
 
+def is_bundle(path: Path) -> bool:
+    """Return whether a file begins as a bundle does; one that cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP
+    except OSError:
+        return False
+
+
 def verify(path: Path) -> Verified:
     """Check a bundle: its files against the manifest, its figures against its samples.
 
@@ -78,8 +91,8 @@ def verify(path: Path) -> Verified:
         if hashlib.sha256(files[name]).hexdigest() != wanted:
             raise EvidenceError(f"`{name}` in `{path}` is not what the manifest lists: its hash differs", _CHANGED)
     runs = _records(files, path)
-    figures = _check_figures(files, runs, path)
     made_by = str(manifest.get("edgeprof"))
+    figures = _check_figures(files, runs, made_by, path)
     return Verified(runs, len(manifest["files"]), figures, made_by, hashlib.sha256(data).hexdigest())
 
 
@@ -139,6 +152,8 @@ def _unzipped(data: bytes, path: Path) -> dict[str, bytes]:
     except zipfile.BadZipFile as exc:
         if "CRC" in str(exc):  # a file of it was read, and is not what was written
             raise EvidenceError(f"`{path}` is damaged: {exc}", _CHANGED) from exc
+        if data.startswith(_ZIP):
+            raise EvidenceError(f"`{path}` is damaged or cut short ({len(data)} bytes)", _CHANGED) from exc
         raise UsageError(f"`{path}` is no bundle: {exc}", "`edgeprof run bundle RUN` writes one") from exc
     except (NotImplementedError, RuntimeError, EOFError) as exc:
         raise UsageError(f"`{path}` is no bundle: {exc}", "`edgeprof run bundle RUN` writes one") from exc
@@ -167,29 +182,34 @@ def _records(files: dict[str, bytes], path: Path) -> tuple[RunResult, ...]:
         raise UsageError(f"`{path}` holds a run that cannot be read: {exc}", "a newer edgeprof may know it") from exc
 
 
-def _check_figures(files: dict[str, bytes], runs: Sequence[RunResult], path: Path) -> int:
+def _check_figures(files: dict[str, bytes], runs: Sequence[RunResult], made_by: str, path: Path) -> int:
     """Compute every figure again from the samples; return how many there are."""
     try:
         said = {item["run_id"]: item for item in json.loads(files["runs.json"])["items"]}
         if set(said) != {run.run_id for run in runs}:
             raise EvidenceError(f"`runs.json` in `{path}` is about other runs than its records", _CHANGED)
         for run in runs:
-            _check_run(said[run.run_id]["metrics"], run, path)
+            _check_run(said[run.run_id]["metrics"], run, made_by, path)
         return sum(len(said[run.run_id]["metrics"]) for run in runs)
     except (KeyError, ValueError, TypeError) as exc:
         raise EvidenceError(f"`runs.json` in `{path}` cannot be read", _CHANGED) from exc
 
 
-def _check_run(said: list[dict[str, Any]], run: RunResult, path: Path) -> None:
-    again = {(item["name"], item["statistic"]): item for item in metric_items(run)}
+def _check_run(said: list[dict[str, Any]], run: RunResult, made_by: str, path: Path) -> None:
+    again = {(one.name, one.statistic): [one] for one in estimates(run)}
+    for one in former_estimates(run.launches, run.plan, run.evaluations):
+        again.get((one.name, one.statistic), []).append(one)
     for item in said:
-        key = (item["name"], item["statistic"])
-        if key in again and not all(_same(item[part], again[key][part]) for part in ("point", "low", "high")):
+        ways = again.get((item["name"], item["statistic"]))
+        if ways and not any(_same(item, way) for way in ways):
             what = f"{item['name']} ({item['statistic']}) of run {run.run_id}"
-            raise EvidenceError(f"{what} in `{path}` does not follow from its samples", _CHANGED)
+            hint = (
+                "its hashes are right: it was changed and its manifest written anew, or "
+                f"edgeprof {made_by}, which wrote it, computed this otherwise than {version()} does"
+            )
+            raise EvidenceError(f"{what} in `{path}` does not follow from its samples", hint)
 
 
-def _same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=_TOLERANCE)
+def _same(said: dict[str, Any], found: Estimate) -> bool:
+    pairs = [(said[end], getattr(found, end)) for end in ("point", "low", "high")]
+    return all(a is b if a is None or b is None else math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in pairs)

@@ -5,12 +5,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import is_zipfile
 
 from edgeprof.compress import load_artifact
 from edgeprof.errors import UsageError
 from edgeprof.exchange import benchmark_model, mlperf_tiny
-from edgeprof.exchange.bundle import verify
+from edgeprof.exchange.bundle import is_bundle, verify
 from edgeprof.exchange.printed import Printed
 from edgeprof.records import RunPlan, RunResult
 from edgeprof.units import BYTES_PER_MB
@@ -45,7 +44,7 @@ def read_any(
         EvidenceError: A bundle does not verify.
         ModelError: The model cannot be read.
     """
-    if all(is_zipfile(path) for path in paths):
+    if all(is_bundle(path) for path in paths):
         return tuple(run for path in paths for run in verify(path).runs)
     if model is None or device is None:
         for path in paths:

@@ -1,5 +1,6 @@
 """A gate's verdicts, for people, as Markdown and as JSON."""
 
+import math
 from collections.abc import Sequence
 
 from edgeprof.report.document import document
@@ -58,7 +59,7 @@ def sentence(verdict: Verdict) -> str:
     if verdict.value is None:
         return f"not measured: {_reason(verdict)}"
     _, _, _, _, value, interval, limit = _row(verdict)
-    sure = "" if interval in ("exact", "") else f", {verdict.confidence * 100:g} %"
+    sure = f", {verdict.confidence * 100:g} %" if " … " in interval else ""
     between = f" ({interval or 'no interval'}{sure})"
     reason = f"; {_reason(verdict)}" if verdict.reason else ""
     return f"{value}{between}; limit {limit}; n = {verdict.n}{reason}"
@@ -112,8 +113,7 @@ def verdict_item(verdict: Verdict) -> dict[str, object]:
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
     value = shown(verdict, verdict.value) or "not measured"
-    ends = [shown(verdict, end) for end in (verdict.low, verdict.high)]
-    interval = "exact" if verdict.low == verdict.high is not None else " … ".join(ends) if all(ends) else ""
+    interval = _between(verdict)
     limit = (
         f"{'≥' if verdict.check.figure.floor else '≤'} {shown(verdict, verdict.limit)}"
         if verdict.limit is not None
@@ -121,6 +121,15 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     )
     check = verdict.check
     return verdict.verdict.upper(), check.device, check.artifact.name, figure_name(verdict), value, interval, limit
+
+
+def _between(verdict: Verdict) -> str:
+    """Return the interval; where all launches agree it has no width, which is not to know exactly."""
+    if verdict.low is None or verdict.high is None:
+        return ""
+    if math.isclose(verdict.low, verdict.high):
+        return f"alike in all {verdict.n}" if verdict.sampled else "exact"
+    return f"{shown(verdict, verdict.low)} … {shown(verdict, verdict.high)}"
 
 
 def _reason(verdict: Verdict) -> str:

@@ -1,6 +1,7 @@
 """Results out and in: CSV, evidence bundles that cannot be changed unseen, and what other tools measured."""
 
 import csv
+import hashlib
 import io
 import json
 import zipfile
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from edgeprof import resources
@@ -18,6 +20,9 @@ from edgeprof.metrics import estimates
 from edgeprof.report.document import document, schema
 from edgeprof.report.html import page
 from edgeprof.report.items import run_item
+from edgeprof.scores import HIGHER, RESAMPLES, Evaluation, Score
+from edgeprof.stats.former import former_estimates
+from edgeprof.stats.packed import pack
 from edgeprof.store import open_store
 from edgeprof.validate import save_baselines
 from tests.unit.test_reports import LAUNCHES, RUN
@@ -161,21 +166,61 @@ def test_a_bundle_that_was_changed_is_refused_by_the_file(tmp_path, change, comp
         verify(tmp_path / "a.zip")
 
 
-def test_figures_that_do_not_follow_from_the_samples_are_refused_though_every_hash_is_right(tmp_path):
-    import hashlib
-
-    write_bundle([MEASURED], tmp_path / "a.zip")
-    files = contents(tmp_path / "a.zip")
+def _say(path: Path, figure: str, **parts: float) -> None:
+    """Let a bundle say something else of a figure, with hashes that fit."""
+    files = contents(path)
     whole = json.loads(files["runs.json"])
-    whole["items"][0]["metrics"][0]["point"] /= 2
+    next(item for item in whole["items"][0]["metrics"] if item["name"] == figure).update(parts)
     files["runs.json"] = json.dumps(whole).encode()
     manifest = json.loads(files["manifest.json"])
     manifest["files"]["runs.json"] = hashlib.sha256(files["runs.json"]).hexdigest()
     files["manifest.json"] = json.dumps(manifest).encode()
-    rewrite(tmp_path / "a.zip", files)
+    rewrite(path, files)
 
-    with pytest.raises(EvidenceError, match=r"latency_ns \(median\) of run .* does not follow from its samples"):
+
+def test_figures_that_do_not_follow_from_the_samples_are_refused_though_every_hash_is_right(tmp_path):
+    write_bundle([MEASURED], tmp_path / "a.zip")
+    _say(tmp_path / "a.zip", "latency_ns", point=1.0)
+
+    with pytest.raises(EvidenceError, match=r"latency_ns \(median\) of run .* does not follow") as refused:
         verify(tmp_path / "a.zip")
+
+    assert "which wrote it, computed this otherwise" in refused.value.hint
+
+
+ALL_RIGHT = Score("f1_ratio", "macro", HIGHER, RESAMPLES, 1.0, pack(np.ones(1000)))
+ONE_SAMPLE = Evaluation("eval", "00", 1, "00", scores=(ALL_RIGHT,))
+
+
+@pytest.mark.parametrize(
+    ("figure", "run"),
+    [
+        ("cpu_wall_ratio", MEASURED),
+        ("start_ns", replace(MEASURED, launches=LAUNCHES[:2])),
+        ("f1_ratio", replace(MEASURED, evaluations=(ONE_SAMPLE,))),
+    ],
+)
+def test_evidence_with_an_interval_as_an_earlier_build_computed_it_verifies_and_with_another_does_not(
+    tmp_path, figure, run
+):
+    (was,) = [one for one in former_estimates(run.launches, run.plan, run.evaluations) if one.name == figure]
+    write_bundle([run], tmp_path / "a.zip")
+    _say(tmp_path / "a.zip", figure, low=was.low, high=was.high)
+
+    assert verify(tmp_path / "a.zip").runs == (run,)
+    assert (was.low, was.high) != next((now.low, now.high) for now in estimates(run) if now.name == figure)
+    _say(tmp_path / "a.zip", figure, low=was.low * 0.99)
+    with pytest.raises(EvidenceError, match=figure):
+        verify(tmp_path / "a.zip")
+
+
+def test_a_bundle_that_was_cut_short_is_said_to_be_that(tmp_path):
+    write_bundle([MEASURED], tmp_path / "a.zip")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:3000])
+
+    for read in (verify, lambda path: read_any([path])):
+        with pytest.raises(EvidenceError, match="is damaged or cut short"):
+            read(tmp_path / "a.zip")
 
 
 def test_a_bundle_with_a_damaged_byte_is_evidence_that_was_changed(tmp_path):

@@ -17,7 +17,7 @@ from edgeprof.errors import UsageError
 from edgeprof.metrics import estimates
 from edgeprof.records import GoldenCheck, Memory, OpProfile, OpTime
 from edgeprof.report.document import document, schema
-from edgeprof.report.gate import _row, figure_name, gate_document, markdown, print_gate
+from edgeprof.report.gate import _row, figure_name, gate_document, markdown, print_gate, sentence
 from edgeprof.report.junit import annotations, junit, sarif
 from edgeprof.scores import HIGHER, LOWER, RESAMPLES, Agreement, Score
 from edgeprof.stats.limits import Drop, Level, Share, against_base, against_limit
@@ -561,6 +561,13 @@ def test_sarif_has_a_result_a_check_and_only_failures_are_errors():
         ("pass", "none"),
     ]
     assert found[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "x/release.toml"
+
+
+def test_what_is_alike_in_every_process_is_not_called_exact():
+    memory = verdicts([check("peak_rss", 64 << 20), check("size", 1e6)], run(memory=MEMORY[:1] * 3))
+
+    assert "(alike in all 3); limit" in sentence(memory[0])
+    assert "(exact); limit" in sentence(memory[1])
 
 
 def test_markdown_has_a_row_a_check_and_obeys_no_name():

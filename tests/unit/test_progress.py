@@ -1,6 +1,7 @@
 """What a log hears of long work."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,3 +35,15 @@ def test_no_time_is_given_while_no_pace_is_known(monkeypatch, capsys):
     launched(monkeypatch, soon_s=3600, every_s=0)
 
     assert "left" not in capsys.readouterr().err
+
+
+def test_a_second_measurement_on_a_device_has_a_pace_of_its_own(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "SOON_S", 0)
+    monkeypatch.setattr(terminal, "EVERY_S", 0)
+    now = [0.0]
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    shown = terminal.Terminal()
+    for done, now[0] in ((1, 0.0), (2, 1.0), (1, 100.0), (2, 101.0)):
+        shown.launched(RUN, done, 8)
+
+    assert capsys.readouterr().err.count("pi5: launch 2 of 8, about 0:06 left\n") == 2

@@ -78,7 +78,7 @@ def write_page(runs: Sequence[RunResult], output: Path) -> None:
     try:
         write_whole(output, text.encode())
     except OSError as exc:
-        hint = "name a file in a folder that exists and is yours: `-o report.html`"
+        hint = "name a file in a folder that exists, is yours and has room: `-o report.html`"
         raise UsageError(f"cannot write `{output}`: {exc.strerror}", hint) from exc
 
 

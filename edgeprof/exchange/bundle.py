@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,16 +16,16 @@ from typing import Any
 
 from edgeprof import version
 from edgeprof.errors import EvidenceError, UsageError
-from edgeprof.metrics import estimates
-from edgeprof.records import Estimate, RunResult
+from edgeprof.metrics import METHOD, estimates
+from edgeprof.records import RunResult
 from edgeprof.report.document import whole
 from edgeprof.report.html import page
 from edgeprof.report.items import run_item
 from edgeprof.resources import write_whole
-from edgeprof.stats.former import former_estimates
 from edgeprof.store import read_record, record_text
 
 SCHEMA, KIND = 1, "evidence"
+_UNNAMED_METHOD = 1  # of bundles from before manifests named it
 _MANIFEST = "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
@@ -34,6 +34,8 @@ _ZIP = b"PK\x03\x04"
 _MOST_BYTES = 4 << 30
 # Figures are the same when they are computed again, but for the last digits that another numpy may change.
 _TOLERANCE = 1e-6
+_Figures = dict[tuple[str, str], list[float | None]]  # point, low and high by name and statistic
+
 _CHANGED = "it was changed or damaged: get it again from who made it"
 
 
@@ -77,23 +79,54 @@ def is_bundle(path: Path) -> bool:
         return False
 
 
-def verify(path: Path) -> Verified:
-    """Check a bundle: its files against the manifest, its figures against its samples.
+def read_bundle(path: Path) -> tuple[RunResult, ...]:
+    """Return the runs of a bundle whose files are what its manifest lists, however its figures were computed.
 
     Raises:
         UsageError: It cannot be read, or is no bundle.
         EvidenceError: Something in it is not as it was written; the message says what.
     """
+    return _records(_checked(_read(path), path)[0], path)
+
+
+def verify(path: Path) -> Verified:
+    """Check a bundle: its files against the manifest, its figures against its samples.
+
+    Raises:
+        UsageError: It cannot be read, or is no bundle.
+        EvidenceError: Something in it is not as it was written, or a figure was computed by another method than here.
+    """
     data = _read(path)
+    files, manifest = _checked(data, path)
+    runs, made_by = _records(files, path), str(manifest.get("edgeprof"))
+    figures = _figures(files, path)
+    if set(figures) != {run.run_id for run in runs}:
+        raise EvidenceError(f"`runs.json` in `{path}` is about other runs than its records", _CHANGED)
+    for run in runs:
+        for name in _differing(figures[run.run_id], run):
+            raise _does_not_follow(f"{name} of run {run.run_id} in `{path}`", manifest, made_by)
+    count = sum(len(figures[run.run_id]) for run in runs)
+    return Verified(runs, len(manifest["files"]), count, made_by, hashlib.sha256(data).hexdigest())
+
+
+def _checked(data: bytes, path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return a bundle's files, each with the hash that the manifest lists, and the manifest."""
     files = _unzipped(data, path)
     manifest = _manifest(files, path)
     for name, wanted in manifest["files"].items():
         if hashlib.sha256(files[name]).hexdigest() != wanted:
             raise EvidenceError(f"`{name}` in `{path}` is not what the manifest lists: its hash differs", _CHANGED)
-    runs = _records(files, path)
-    made_by = str(manifest.get("edgeprof"))
-    figures = _check_figures(files, runs, made_by, path)
-    return Verified(runs, len(manifest["files"]), figures, made_by, hashlib.sha256(data).hexdigest())
+    return files, manifest
+
+
+def _does_not_follow(what: str, manifest: dict[str, Any], made_by: str) -> EvidenceError:
+    method = manifest.get("method", _UNNAMED_METHOD)
+    if method == METHOD:
+        return EvidenceError(f"{what} does not follow from its samples", _CHANGED)
+    text = f"{what} was computed by method {method}, and comes out otherwise by this edgeprof's, {METHOD}"
+    return EvidenceError(
+        text, f"every hash is right: `run import` takes it; edgeprof {made_by}, which wrote it, can verify it"
+    )
 
 
 def _files(runs: Sequence[RunResult]) -> dict[str, bytes]:
@@ -107,7 +140,7 @@ def _files(runs: Sequence[RunResult]) -> dict[str, bytes]:
         if content is not None:
             files[f"artifacts/{run.artifact.sha256}.tflite"] = content
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    manifest = {"schema": SCHEMA, "kind": KIND, "edgeprof": version(), "files": hashes}
+    manifest = {"schema": SCHEMA, "kind": KIND, "edgeprof": version(), "method": METHOD, "files": hashes}
     return {**files, _MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
 
@@ -182,34 +215,28 @@ def _records(files: dict[str, bytes], path: Path) -> tuple[RunResult, ...]:
         raise UsageError(f"`{path}` holds a run that cannot be read: {exc}", "a newer edgeprof may know it") from exc
 
 
-def _check_figures(files: dict[str, bytes], runs: Sequence[RunResult], made_by: str, path: Path) -> int:
-    """Compute every figure again from the samples; return how many there are."""
+def _figures(files: dict[str, bytes], path: Path) -> dict[str, _Figures]:
+    """Return what the bundle says of each run's figures."""
     try:
-        said = {item["run_id"]: item for item in json.loads(files["runs.json"])["items"]}
-        if set(said) != {run.run_id for run in runs}:
-            raise EvidenceError(f"`runs.json` in `{path}` is about other runs than its records", _CHANGED)
-        for run in runs:
-            _check_run(said[run.run_id]["metrics"], run, made_by, path)
-        return sum(len(said[run.run_id]["metrics"]) for run in runs)
+        items = json.loads(files["runs.json"])["items"]
+        return {
+            item["run_id"]: {(one["name"], one["statistic"]): _ends(one) for one in item["metrics"]} for item in items
+        }
     except (KeyError, ValueError, TypeError) as exc:
         raise EvidenceError(f"`runs.json` in `{path}` cannot be read", _CHANGED) from exc
 
 
-def _check_run(said: list[dict[str, Any]], run: RunResult, made_by: str, path: Path) -> None:
-    again = {(one.name, one.statistic): [one] for one in estimates(run)}
-    for one in former_estimates(run.launches, run.plan, run.evaluations):
-        again.get((one.name, one.statistic), []).append(one)
-    for item in said:
-        ways = again.get((item["name"], item["statistic"]))
-        if ways and not any(_same(item, way) for way in ways):
-            what = f"{item['name']} ({item['statistic']}) of run {run.run_id}"
-            hint = (
-                "its hashes are right: it was changed and its manifest written anew, or "
-                f"edgeprof {made_by}, which wrote it, computed this otherwise than {version()} does"
-            )
-            raise EvidenceError(f"{what} in `{path}` does not follow from its samples", hint)
+def _ends(said: dict[str, Any]) -> list[float | None]:
+    return [None if said[end] is None else float(said[end]) for end in ("point", "low", "high")]
 
 
-def _same(said: dict[str, Any], found: Estimate) -> bool:
-    pairs = [(said[end], getattr(found, end)) for end in ("point", "low", "high")]
-    return all(a is b if a is None or b is None else math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in pairs)
+def _differing(said: _Figures, run: RunResult) -> Iterator[str]:
+    """Yield the figures of a run that come out otherwise when they are computed again from its samples."""
+    for one in estimates(run):
+        ends = said.get((one.name, one.statistic))
+        if ends and not all(map(_same, ends, (one.point, one.low, one.high))):
+            yield f"{one.name} ({one.statistic})"
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else math.isclose(one, other, rel_tol=_TOLERANCE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeprof.compress import load_artifact
 from edgeprof.errors import UsageError
 from edgeprof.exchange import benchmark_model, mlperf_tiny
-from edgeprof.exchange.bundle import is_bundle, verify
+from edgeprof.exchange.bundle import is_bundle, read_bundle
 from edgeprof.exchange.printed import Printed
 from edgeprof.records import RunPlan, RunResult
 from edgeprof.units import BYTES_PER_MB
@@ -41,11 +41,11 @@ def read_any(
 
     Raises:
         UsageError: A file is no result, or something must be given that is not.
-        EvidenceError: A bundle does not verify.
+        EvidenceError: A bundle is not what its manifest lists.
         ModelError: The model cannot be read.
     """
     if all(is_bundle(path) for path in paths):
-        return tuple(run for path in paths for run in verify(path).runs)
+        return tuple(run for path in paths for run in read_bundle(path))
     if model is None or device is None:
         for path in paths:
             _read(path)  # what is no result at all is told first

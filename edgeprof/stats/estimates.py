@@ -52,7 +52,8 @@ def start_up_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Es
         return tuple(
             Estimate(stage.name, "median", None, not_measured="clock_counts_instructions") for stage in fields(StartUp)
         )
-    stages = start_up_values(launches)
+    stages = {stage.name: [getattr(launch.start_up, stage.name) for launch in launches] for stage in fields(StartUp)}
+    stages["start_ns"] = [sum(values) for values in zip(*stages.values(), strict=True)]
     found = tuple(over_launches(name, "median", values, looks=len(plan.looks)) for name, values in stages.items())
     if len(launches) >= FEWEST_STARTS:
         return found
@@ -68,21 +69,10 @@ def cpu_estimates(launches: Sequence[RawLaunch], plan: RunPlan) -> tuple[Estimat
     """
     if plan.clock == CLOCK_INSTRUCTIONS:
         return (Estimate("cpu_wall_ratio", "median", None, not_measured="clock_counts_instructions"),)
-    ratios = cpu_values(launches)
+    ratios = [launch.cpu_time_ns / launch.wall_time_ns for launch in launches if launch.wall_time_ns > 0]
     found = over_launches("cpu_wall_ratio", "median", ratios)
     low, high = _order_interval(ratios, len(plan.looks))
     return (replace(found, low=low, high=high, confidence=None if low is None else CONFIDENCE),)
-
-
-def start_up_values(launches: Sequence[RawLaunch]) -> dict[str, list[int]]:
-    """Return each stage of start-up and their sum, `start_ns`: one observation a launch."""
-    stages = {stage.name: [getattr(launch.start_up, stage.name) for launch in launches] for stage in fields(StartUp)}
-    return {**stages, "start_ns": [sum(values) for values in zip(*stages.values(), strict=True)]}
-
-
-def cpu_values(launches: Sequence[RawLaunch]) -> list[float]:
-    """Return the processor's time over the clock's of each launch that knows it."""
-    return [launch.cpu_time_ns / launch.wall_time_ns for launch in launches if launch.wall_time_ns > 0]
 
 
 def cold_estimates(starts: Sequence[StartUp], reason: str) -> tuple[Estimate, ...]:

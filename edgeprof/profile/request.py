@@ -212,10 +212,11 @@ def resolve_cpus(text: str, cpus: Sequence[tuple[int, int | None]], device: str)
 
 def _cluster(text: str, cpus: Sequence[tuple[int, int | None]], device: str) -> tuple[int, ...]:
     ranks = {rank for _, rank in cpus if rank is not None}
+    known = [index for index, _ in cpus]
     if len(ranks) < 2:
         raise UsageError(
             f"--cpus `{text}`: the cores of `{device}` are all alike, as far as it says",
-            "write `all` or `0-3`",
+            f"write `all`, or cores by number: it has {min(known)}-{max(known)}",
         )
     wanted = max(ranks) if text == "big" else min(ranks)
     return tuple(index for index, rank in cpus if rank == wanted)

@@ -178,6 +178,7 @@ class Session:
     def _launches(self, board: Board, together: Sequence[Sequence[LiveCell]]) -> None:
         looks = self._cells[0].run.plan.looks  # the same for all of one device
         done = min(len(cell.run.launches) for cell in self._cells)
+        self._watch.progress(self._device.name, "first launch", done, looks[0])
         chance = random.Random(f"{self._cells[0].run.run_id} from {done}")  # noqa: S311 - an order, not a secret
         for index in range(done, looks[-1]):
             if index in looks and is_enough([cell.run for cell in self._running.alive()], self._request):

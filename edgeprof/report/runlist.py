@@ -21,12 +21,12 @@ def print_rows(rows: Sequence[RunRow], store: str, *, narrowed: bool = False, as
         write(document("run_list", [row_item(row) for row in rows]))
         return
     if not rows:
+        none = "no such runs are stored in" if narrowed else "no runs are stored in"
         how = "`edgeprof run list` shows all" if narrowed else "edgeprof profile MODEL -d local makes one"
-        console().print(plain(f"no such runs are stored in {store}; {how}"))
+        console().print(plain(f"{none} {store}; {how}"))
         return
-    found = table(
-        *_COLUMNS, right=("cost", "launches"), whole=("run", "when", "cost"), spare=("launches", "cost", "when")
-    )
+    whole = ("run", "when", "cost", "status")
+    found = table(*_COLUMNS, right=("cost", "launches"), whole=whole, spare=("launches", "when"))
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_unix_s))
         status = row.status if row.origin in _OURS else f"foreign ({row.origin})"

@@ -1,6 +1,7 @@
 """Consoles and tables that everything printed for people shares."""
 
 import sys
+from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
@@ -36,7 +37,9 @@ class _Fitting(Table):
         left_out = []
         for name in self.spare:
             if too_wide():
-                self.columns = [column for column in self.columns if column.header != name]
+                kept = [column for column in self.columns if column.header != name]
+                # rich knows by its number which column is the last, and gives that one no padding
+                self.columns = [replace(column, _index=place) for place, column in enumerate(kept)]
                 left_out.append(name)
         yield from super().__rich_console__(console, options)
         if left_out:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -49,8 +50,12 @@ def shown(url: str) -> str:
         return url
 
 
-def connected(url: str) -> sa.Engine:
+def connected(url: str, *, to_read: bool = False) -> sa.Engine:
     """Return the engine of a store at a full URL, its tables made or migrated.
+
+    Args:
+        url: Where it is.
+        to_read: A file of SQLite's in a folder that nobody may write to is read as it lies there.
 
     Raises:
         UsageError: It is no such URL, or its driver is not installed.
@@ -58,7 +63,8 @@ def connected(url: str) -> sa.Engine:
     """
     with errors(url):
         _make_folder(url)
-        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        still = to_read and _lies_still(_file(url))
+        engine = sa.create_engine(_as_it_lies(url) if still else url, pool_pre_ping=not url.startswith("sqlite"))
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _tune_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -85,8 +91,24 @@ def errors(url: str) -> Iterator[None]:
         raise UsageError(text, "`pip install 'edgeprof[postgres]'` brings the driver of PostgreSQL") from exc
     except (sa.exc.SQLAlchemyError, OSError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).strip().splitlines() or [type(exc).__name__]
-        hint = "choose another with `--store FILE` or EDGEPROF_STORE; nothing in it was changed"
+        hint = "choose another with `--store FILE` or EDGEPROF_STORE; what it held is still there"
         raise StoreError(f"the store {named} cannot be used: {reason[0]}", hint) from exc
+
+
+def _lies_still(path: Path | None) -> bool:
+    """Return whether SQLite could not even read a file: it keeps who reads in files beside it, and may make none.
+
+    Source: "Write-Ahead Logging", section "Read-Only Databases", https://www.sqlite.org/wal.html.
+    """
+    if path is None or not path.exists() or os.access(path.parent, os.W_OK):
+        return False
+    log = path.with_name(f"{path.name}-wal")
+    return not log.exists() or log.stat().st_size == 0  # else the file lacks what the log holds
+
+
+def _as_it_lies(url: str) -> sa.URL:
+    found = sa.make_url(url)
+    return found.set(database=f"file:{quote(str(found.database))}", query={"immutable": "1", "uri": "true"})
 
 
 def _make_folder(url: str) -> None:

@@ -43,7 +43,7 @@ def open_store(url: str | None = None, *, make: bool = True) -> "Store":
     """
     full = full_url(url or default_url())
     there = make or exists(full)
-    return Store(connected(full if there else IN_MEMORY), full)
+    return Store(connected(full if there else IN_MEMORY, to_read=not make), full)
 
 
 class Store:

@@ -19,4 +19,4 @@ def test_closed_streams_lead_nowhere(cli):
     done = subprocess.run(command, env=cli.env, cwd=cli.folder, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("no such runs") == 1
+    assert done.stdout.count("no runs are stored") == 1

@@ -26,7 +26,7 @@ from edgeprof.records import (
     StartUp,
     TensorSpec,
 )
-from edgeprof.report import summary
+from edgeprof.report import runlist, summary
 from edgeprof.report.document import document, schema
 from edgeprof.report.items import run_item
 from edgeprof.report.modelfile import file_text
@@ -278,6 +278,18 @@ def test_a_list_of_runs_says_what_each_costs_and_in_what(capsys):
     assert "39.9 µs" in lines[2]
     assert "338.10 k instructions" in lines[3]
     assert "0 ns" not in lines[4]
+
+
+def test_a_list_of_runs_leaves_out_no_cost_at_80_columns(monkeypatch, capsys):
+    row = RunRow("0011aabb", 1.0, "interrupted", "lab-cortex-a76", "pretrainedResnet_quant", "as-is", 4)
+    monkeypatch.setattr(runlist, "console", lambda: Console(width=80))
+
+    print_rows([replace(row, metric="guest_instructions", cost=1_514_200)], "r.db", as_json=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "1.5142 M instructions  interrupted" in lines[2]
+    assert lines[-1] == "no room for launches, when: widen the terminal, or --json"
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_a_list_that_was_narrowed_to_nothing_does_not_tell_to_measure(capsys):

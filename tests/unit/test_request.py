@@ -33,8 +33,10 @@ def test_big_and_little_are_told_by_capacity():
 
 
 def test_a_board_of_equal_cores_has_no_big_ones():
-    with pytest.raises(UsageError, match="the cores of `pi5` are all alike"):
-        resolve_cpus("big", ALIKE, "pi5")
+    with pytest.raises(UsageError, match="the cores of `pi5` are all alike") as caught:
+        resolve_cpus("big", ALIKE[:2], "pi5")
+
+    assert caught.value.hint == "write `all`, or cores by number: it has 0-1"
 
 
 def test_a_core_that_the_board_lacks_is_named():

@@ -171,6 +171,29 @@ def test_who_only_reads_leaves_no_file_where_there_was_none(tmp_path: Path):
     assert not file.parent.exists()
 
 
+def test_a_store_in_a_folder_that_nobody_may_write_to_is_read_and_not_written(tmp_path: Path, monkeypatch):
+    file = tmp_path / "ä b.db"
+    with open_store(str(file)) as store:
+        store.save_run(RUN)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere
+
+    with open_store(str(file), make=False) as store:
+        assert store.load_run("0011") == RUN
+        with pytest.raises(StoreError, match="readonly"):
+            store.remove_run("0011")
+        assert [one.name for one in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_store_whose_latest_runs_are_in_its_log_is_not_read_without_them(tmp_path: Path, monkeypatch):
+    file = tmp_path / "r.db"
+    with open_store(str(file)) as writing:
+        writing.save_run(RUN)
+        monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+
+        with open_store(str(file), make=False) as reading:
+            assert reading.load_run("0011") == RUN
+
+
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path):
     file = tmp_path / "r.db"
     file.write_bytes(b"not a database, " * 100)

@@ -6,7 +6,7 @@ The only place where quantities are converted; everything else keeps integers wi
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import floor, log10
+from math import floor, isclose, log10
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -106,6 +106,8 @@ def interval(name: str, low: float | None, point: float, high: float | None) -> 
     """Return both ends of an interval of the metric `name` in the point's own unit: `1.20 … 1.26 ms`."""
     if low is None or high is None:
         return "no interval yet"
+    if isclose(low, high):
+        return "all alike"  # ends that coincide would read as if the figure were known exactly
     if name.endswith("_ratio"):
         return f"{low * 100:.1f} … {percent(high)}"
     if name.endswith("_points"):

@@ -14,7 +14,7 @@ _FILE = Path("baselines.json")
 
 @app.command("save")
 def save(
-    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", autocompletion=complete_run)],
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN", autocompletion=complete_run)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file; what else is in it stays.")] = _FILE,
     store: StoreUrl = None,
     as_json: Json = False,

@@ -16,7 +16,7 @@ def _complete_axis(incomplete: str) -> list[str]:
 def compare(
     run_ids: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Two or more, or their first digits.", autocompletion=complete_run),
+        typer.Argument(metavar="RUN", help="Two or more, or their first digits.", autocompletion=complete_run),
     ],
     base: Annotated[
         str | None,

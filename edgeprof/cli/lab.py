@@ -87,7 +87,7 @@ def list_(
 @app.command("down")
 def down(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Which.", autocompletion=_complete_board)
+        list[str] | None, typer.Argument(metavar="NAME", help="Which.", autocompletion=_complete_board)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:

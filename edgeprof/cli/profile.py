@@ -136,9 +136,7 @@ BenchmarkModel = Annotated[
 
 def profile(
     context: typer.Context,
-    models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help=".keras, .h5, SavedModel folder or .tflite.")
-    ],
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL", help=".keras, .h5, SavedModel folder or .tflite.")],
     devices: Devices = ["local"],  # noqa: B006 - typer reads defaults and never changes them
     recipes: Recipes = None,
     calibration: Calibration = None,

@@ -11,7 +11,7 @@ from edgeprof.cli.options import Json, StoreUrl, complete_run
 def report(
     run_ids: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Runs, or their first digits.", autocompletion=complete_run),
+        typer.Argument(metavar="RUN", help="Runs, or their first digits.", autocompletion=complete_run),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     store: StoreUrl = None,

@@ -69,7 +69,7 @@ def show(run_id: RunId, store: StoreUrl = None, as_json: Json = False) -> None:
 @app.command("export")
 def export(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+        list[str], typer.Argument(metavar="ID", help="Runs, or their first digits.", autocompletion=complete_run)
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
     kind: Annotated[
@@ -138,7 +138,7 @@ def _check_format(kind: str, output: Path | None) -> None:
 @app.command("bundle")
 def bundle(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+        list[str], typer.Argument(metavar="ID", help="Runs, or their first digits.", autocompletion=complete_run)
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("evidence.zip"),
     store: StoreUrl = None,
@@ -163,7 +163,7 @@ def bundle(
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="A bundle, or results of another tool.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="A bundle, or results of another tool.")],
     model: Annotated[Path | None, typer.Option("--model", "-m", help="The .tflite that another tool measured.")] = None,
     device: Annotated[str | None, typer.Option("--device", "-d", help="What that tool ran on.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="If the result does not say.")] = None,
@@ -197,7 +197,7 @@ def import_(
 @app.command("remove")
 def remove(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Runs, or their first digits.", autocompletion=complete_run)
+        list[str], typer.Argument(metavar="ID", help="Runs, or their first digits.", autocompletion=complete_run)
     ],
     store: StoreUrl = None,
     as_json: Json = False,

@@ -42,10 +42,12 @@ def ranged(name: str, found: Range | None) -> str:
 
 
 def loss_words(name: str, worse: Range) -> str:
-    """Return a loss as it reads: `worse by +2.0 pp (…)`, or of what is gained `better by +7.7 pp (…)`."""
-    if worse.point >= 0:
-        return f"worse by {ranged(name, worse)}"
-    return f"better by {ranged(name, Range(-worse.point, -worse.high, -worse.low))}"
+    """Return a loss as it reads: `worse by +2.0 pp (…) than the base's`, `better by …` or `as the base's: …`."""
+    if worse.point == 0:
+        return f"as the base's: {ranged(name, worse)}"
+    if worse.point > 0:
+        return f"worse by {ranged(name, worse)} than the base's"
+    return f"better by {ranged(name, Range(-worse.point, -worse.high, -worse.low))} than the base's"
 
 
 def headline_texts(run: RunResult) -> tuple[str, str]:

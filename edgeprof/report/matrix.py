@@ -186,7 +186,7 @@ def _accuracies(matrix: Matrix) -> list[str]:
             p_value = change.loss.p_value
             test = "" if p_value is None else f"; McNemar p {units.three_digits(p_value)}"
             words = metric_words(change.base.name)
-            lines.append(f"{about}: {words} {how} than the base's, paired, 95 %{test}")
+            lines.append(f"{about}: {words} {how}, paired, 95 %{test}")
     return lines
 
 

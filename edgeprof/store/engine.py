@@ -30,7 +30,8 @@ def default_url() -> str:
 def full_url(text: str) -> str:
     """Return the URL of a store that a person named: a path is a file of SQLite's, PostgreSQL means psycopg."""
     if "://" not in text:
-        return f"sqlite:///{Path(text).expanduser().absolute()}"
+        path = str(Path(text).expanduser().absolute())
+        return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"  # which a URL gives a meaning of their own
     found = next((start for start in _POSTGRES if text.startswith(start)), None)
     return text if found is None else _DRIVER + text.removeprefix(found)
 
@@ -43,8 +44,10 @@ def exists(url: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Return a store's name or URL as it may be printed: without its password."""
+    """Return a store's name or URL as it may be printed: without its password, a file's path as its folder has it."""
     try:
+        if "://" in url and (path := _file(url)) is not None:
+            return f"sqlite:///{path}"
         return sa.make_url(url).render_as_string(hide_password=True) if "://" in url else url
     except sa.exc.ArgumentError:
         return url

@@ -371,6 +371,8 @@ def test_accuracies_on_the_same_samples_are_compared_by_pairs(capsys):
 
     assert change.loss.worse.point == pytest.approx(0.02)
     assert "on `eval`: top-1 accuracy worse by +2.0 pp (" in capsys.readouterr().out
+    print_matrix(relate([base, run("c", recipe="fp32", evaluations=base.evaluations)]), as_json=False)
+    assert "on `eval`: top-1 accuracy as the base's: +0.0 pp (−" in capsys.readouterr().out
 
 
 def test_accuracies_on_other_samples_or_in_another_metric_are_not_compared():

@@ -171,8 +171,19 @@ def test_who_only_reads_leaves_no_file_where_there_was_none(tmp_path: Path):
     assert not file.parent.exists()
 
 
+@pytest.mark.parametrize("name", ["a?b.db", "50%25.db", "ä b#.db"])
+def test_a_store_lies_where_its_path_says_and_is_shown_so(tmp_path: Path, name: str):
+    with open_store(str(tmp_path / name)) as store:
+        store.save_run(RUN)
+        assert store.url == f"sqlite:///{tmp_path / name}"
+
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    with open_store(f"sqlite:///{tmp_path}/none.db", make=False) as other:
+        assert other.url.endswith("/none.db")
+
+
 def test_a_store_in_a_folder_that_nobody_may_write_to_is_read_and_not_written(tmp_path: Path, monkeypatch):
-    file = tmp_path / "ä b.db"
+    file = tmp_path / "ä b?.db"
     with open_store(str(file)) as store:
         store.save_run(RUN)
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere

@@ -13,7 +13,7 @@ from edgeprof.cli.usage import as_ours
         (("devices",), "unknown command: `devices`", "did you mean `device`? `edgeprof -h` shows all"),
         (("lab", "don"), "unknown command: `don`", "did you mean `down`? `edgeprof lab -h` shows all"),
         (("ab", "--energi"), "unknown option: `--energi`", "did you mean `--energy`? `edgeprof ab -h` shows all"),
-        (("profile",), "MODEL... is missing", "`edgeprof profile -h` shows all"),
+        (("profile",), "MODEL is missing", "`edgeprof profile -h` shows all"),
         (("profile", "m", "-t", "two"), "--threads / -t wants a whole number", "`edgeprof profile -h` shows all"),
         (("profile", "m", "--max-temp", "nan"), "--max-temp must be at most 150", "`edgeprof profile -h` shows all"),
         (("serve", "--port", "99999"), "--port / -p must be at most 65535", "`edgeprof serve -h` shows all"),

@@ -76,3 +76,8 @@ def test_a_rate_is_one_over_the_latency():
 def test_time_left_reads_like_a_clock():
     assert units.clock(42.4) == "0:42"
     assert units.clock(3800) == "1:03:20"
+
+
+def test_an_interval_whose_ends_coincide_is_not_written_as_one():
+    assert units.interval("peak_rss_bytes", 20 << 20, 20 << 20, (20 << 20) + 1e-9) == "all alike"
+    assert units.interval("peak_rss_bytes", 20 << 20, 20 << 20, (20 << 20) + 4096) == "20.0 … 20.0 MiB"

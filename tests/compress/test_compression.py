@@ -114,12 +114,11 @@ def test_the_same_request_again_starts_no_process(artifacts, example):
     assert again == list(artifacts.values())
 
 
-def test_a_spoilt_artifact_in_the_cache_is_made_again(example, monkeypatch, tmp_path):
-    monkeypatch.setenv("EDGEPROF_CACHE_DIR", str(tmp_path))
-    (made,) = convert(example / "fashion_cnn.keras")
+def test_a_spoilt_artifact_in_the_cache_is_made_again(models):
+    (made,) = convert(models / "exported", "fp32")
     made.path.write_bytes(made.path.read_bytes()[:1000])
 
-    (again,) = convert(example / "fashion_cnn.keras")
+    (again,) = convert(models / "exported", "fp32")
 
     assert again == made
     assert again.path.stat().st_size == made.size_bytes

@@ -4,7 +4,7 @@ import pytest
 
 from edgeprof.analysis import read_costs
 from edgeprof.compress import CompressRequest, compress, recipe_names
-from edgeprof.errors import ModelError, UsageError
+from edgeprof.errors import UsageError
 from tests.compress.conftest import silent
 
 pytestmark = pytest.mark.tensorflow
@@ -52,15 +52,6 @@ def test_a_real_residual_model_comes_out_smaller_and_cheaper(data, tmp_path):
     assert half.file_bytes < 0.75 * whole.file_bytes
     assert [op.name for op in half.ops] == [op.name for op in whole.ops]
     assert half.ops[-1].shape == whole.ops[-1].shape
-
-
-def test_a_share_that_cannot_go_is_an_error_of_the_model(example, tmp_path):
-    (tmp_path / "all.toml").write_text('[[step]]\nkind = "channels"\nshare = 0.99\nleast = 0.5\n')
-
-    with pytest.raises(ModelError, match=r"at most \d+% of the multiply-accumulates of `fashion_cnn` can go") as caught:
-        compress(CompressRequest(example / "fashion_cnn.keras", (str(tmp_path / "all.toml"),)), silent)
-
-    assert "ask for at most `share = 0." in caught.value.hint
 
 
 @pytest.mark.parametrize(

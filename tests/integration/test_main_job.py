@@ -49,7 +49,7 @@ def test_a_keras_model_gives_latency_memory_and_accuracy_on_a_board_over_ssh(cli
         assert metrics["latency_ns", "median"]["n_launches"] == 2
         assert metrics["latency_ns", "p99"]["not_measured"] == "too_few_samples"
         assert metrics["peak_rss_bytes", "median"]["point"] > 1_000_000
-        assert metrics["top1_ratio", "share"]["point"] > 0.8
+        assert metrics["top1_ratio", "share"]["point"] == pytest.approx(0.92, abs=0.01)
         assert metrics["top1_ratio", "share"]["n_samples"] == len(np.load(example / "test.npz")["y"])
         facts = run["facts"]
         assert 0 < facts["nonzero_parameters"] <= facts["parameters"]
@@ -189,37 +189,6 @@ def test_real_models_have_their_known_accuracy_on_both_runtimes(cli, data, cache
         floats, quantised = (accuracy(run) for run in done.json()["items"])
         assert floats == pytest.approx(0.890, abs=0.0021)
         assert quantised == pytest.approx(0.884, abs=0.0061)
-
-
-@pytest.mark.tensorflow
-def test_our_own_int8_of_resnet_8_keeps_its_accuracy(cli, data):
-    folder = data / "models/mlperf_tiny"
-    options = (
-        "--calibration",
-        data / "eval/cifar10_calib1000_train.npz",
-        "--eval",
-        data / "eval/cifar10_test500_lossless.npz",
-    )
-
-    done = cli(
-        "profile",
-        folder / "pretrainedResnet.h5",
-        "-r",
-        "fp32",
-        "-r",
-        "int8",
-        *options,
-        "-k",
-        "1",
-        "--runs",
-        "5",
-        "--json",
-    )
-
-    assert done.code == 0, done.err
-    fp32, int8 = done.json()["items"]
-    assert accuracy(fp32) == pytest.approx(0.890, abs=0.0021)
-    assert accuracy(int8) == pytest.approx(0.88, abs=0.011)
 
 
 def test_a_stateful_model_starts_each_sample_fresh(cli, data, tmp_path):

@@ -10,48 +10,54 @@ from tests.contract.agent.client import MODELS
 QUICK = ("--launches", "2", "--runs", "70")
 
 
-def profiled(cli, *args: object) -> dict:
+def all_profiled(cli, *args: object) -> list[dict]:
+    """Return the runs of some models, profiled by one command."""
     done = cli("profile", *args, "--per-op", *QUICK, "--json")
     if "Python" in done.err and "tflite-runtime" in args:
         pytest.skip("tflite-runtime has no wheel for this Python")
     assert done.code == 0, done.err
     document = done.json()
     jsonschema.validate(document, schema())
-    return document["items"][0]
+    return document["items"]
+
+
+def profiled(cli, *args: object) -> dict:
+    return all_profiled(cli, *args)[0]
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tflite-runtime"])
-@pytest.mark.parametrize("model", ["loop", "two_and_two"])
-def test_every_operator_has_a_row_and_all_rows_sum_to_the_latency(cli, model: str, runtime: str):
-    path = MODELS / f"{model}.tflite"
+def test_every_operator_has_a_row_and_all_rows_sum_to_the_latency(cli, runtime: str):
+    paths = [MODELS / f"{model}.tflite" for model in ("loop", "two_and_two")]
 
-    run = profiled(cli, path, "--runtime", runtime)
+    runs = all_profiled(cli, *paths, "--runtime", runtime)
 
-    *ops, rest = run["ops"]
-    latency = next(m["point"] for m in run["metrics"] if (m["name"], m["statistic"]) == ("latency_ns", "median"))
-    assert rest["kind"] == "rest"
-    assert sum(row["point"] or 0 for row in run["ops"]) == pytest.approx(latency)
-    assert sum(row["share_ratio"] or 0 for row in run["ops"]) == pytest.approx(1)
-    expected = [(operator.index, operator.name, list(operator.shape)) for operator in read_operators(path)]
-    assert sorted((op["node"], op["op"], op["shape"]) for op in ops) == expected
-    assert run["op_profile"]["n_runs"] >= 12
+    for path, run in zip(paths, runs, strict=True):
+        *ops, rest = run["ops"]
+        latency = next(m["point"] for m in run["metrics"] if (m["name"], m["statistic"]) == ("latency_ns", "median"))
+        assert rest["kind"] == "rest"
+        assert sum(row["point"] or 0 for row in run["ops"]) == pytest.approx(latency)
+        assert sum(row["share_ratio"] or 0 for row in run["ops"]) == pytest.approx(1)
+        expected = [(operator.index, operator.name, list(operator.shape)) for operator in read_operators(path)]
+        assert sorted((op["node"], op["op"], op["shape"]) for op in ops) == expected
+        assert run["op_profile"]["n_runs"] >= 12
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tflite-runtime"])
-@pytest.mark.parametrize("model", ["vww_96_float", "vww_96_int8", "pretrainedResnet", "kws_ref_model"])
-def test_kernels_of_real_models_are_mapped_to_operators_of_their_kind(cli, data, model: str, runtime: str):
-    path = data / f"models/mlperf_tiny/{model}.tflite"
+def test_kernels_of_real_models_are_mapped_to_operators_of_their_kind(cli, data, runtime: str):
+    names = ("vww_96_float", "vww_96_int8", "pretrainedResnet", "kws_ref_model")
+    paths = [data / f"models/mlperf_tiny/{name}.tflite" for name in names]
 
-    run = profiled(cli, path, "--runtime", runtime)
+    runs = all_profiled(cli, *paths, "--runtime", runtime)
 
-    convolutions = [op for op in run["ops"] if "Convolution (" in (op["kernel"] or "")]
-    # The kind of kernel at the end of its name is no part of how it was mapped.
-    assert [op["op"] for op in convolutions] == [
-        "DEPTHWISE_CONV_2D" if op["kernel"].endswith("DWConv") else "CONV_2D" for op in convolutions
-    ]
-    known = sum(op["share_ratio"] for op in run["ops"] if op["kind"] == "operator" and op["share_ratio"])
-    assert known > 0.5
-    assert sorted(op["node"] for op in run["ops"] if op["kind"] == "operator") == list(range(len(read_operators(path))))
+    for path, run in zip(paths, runs, strict=True):
+        convolutions = [op for op in run["ops"] if "Convolution (" in (op["kernel"] or "")]
+        # The kind of kernel at the end of its name is no part of how it was mapped.
+        assert [op["op"] for op in convolutions] == [
+            "DEPTHWISE_CONV_2D" if op["kernel"].endswith("DWConv") else "CONV_2D" for op in convolutions
+        ]
+        operators = [op for op in run["ops"] if op["kind"] == "operator"]
+        assert sum(op["share_ratio"] for op in operators if op["share_ratio"]) > 0.5, path.name
+        assert sorted(op["node"] for op in operators) == list(range(len(read_operators(path))))
 
 
 def test_the_costliest_operators_stand_below_the_table_and_all_in_the_run(cli):
@@ -127,11 +133,10 @@ def test_int8_that_loses_against_float_says_why_from_what_was_measured(cli, data
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tflite-runtime"])
-def test_operators_as_models_of_their_own_agree_with_the_profiler_on_what_costs_most(cli, data, runtime: str):
+def test_operators_as_models_of_their_own_say_that_convolutions_cost_most(cli, data, runtime: str):
     path = data / "models/mlperf_tiny/pretrainedResnet.tflite"
     expected = [(operator.index, operator.name) for operator in read_operators(path)]
 
-    by_profiler = profiled(cli, path, "--runtime", runtime)
     alone = profiled(cli, path, "--runtime", runtime, "--per-op-by", "submodels")
 
     *ops, rest = alone["ops"]
@@ -140,8 +145,7 @@ def test_operators_as_models_of_their_own_agree_with_the_profiler_on_what_costs_
     assert rest["kind"] == "rest"
     assert sum(row["share_ratio"] or 0 for row in alone["ops"]) == pytest.approx(1)
     heaviest = [op["node"] for op in sorted(ops, key=lambda op: -(op["share_ratio"] or 0))][:7]
-    convolutions = {op["node"] for op in by_profiler["ops"] if op["op"] == "CONV_2D"}
-    assert set(heaviest) <= convolutions
+    assert set(heaviest) <= {node for node, name in expected if name == "CONV_2D"}
 
 
 def test_an_operator_that_cannot_stand_alone_keeps_a_row_and_the_run_says_why(cli):

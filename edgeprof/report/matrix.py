@@ -140,7 +140,10 @@ def _energy(cell: Cell) -> EnergyChange | None:
 
 def _notes(matrix: Matrix) -> list[str]:
     said = "found" if matrix.found else "as asked"
-    lines = [f"axis: {matrix.axis.name} ({said}); base: {matrix.base.run_id}; all verdicts together hold at 99 %"]
+    axis = f"axis: {matrix.axis.name} ({said})"
+    if all(cell.method in ("base", "refused") for cell in matrix.cells):
+        return [f"{axis if not matrix.found else 'no axis'}: nothing compares; base: {matrix.base.run_id}"]
+    lines = [f"{axis}; base: {matrix.base.run_id}; all verdicts together hold at 99 %"]
     own = [c.run for c in matrix.cells if c.method == "base" and c.run.plan.metric != matrix.base.plan.metric]
     if own:
         names = ", ".join(run.run_id for run in own)

@@ -343,6 +343,12 @@ def test_accuracies_on_other_samples_say_nothing_of_one_another():
     assert ranked == {"good": [], "bad": [], "same": ["good"]}
 
 
+def test_runs_of_which_none_compares_are_said_to_have_no_axis(capsys):
+    print_matrix(relate([run("a"), replace(run("b"), launches=())]), as_json=False)
+
+    assert "no axis: nothing compares; base: a\n" in capsys.readouterr().out
+
+
 def test_accuracies_on_the_same_samples_are_told_apart_by_pairs():
     base = hits(450, 500)
     few_less = np.r_[np.zeros(9, int), np.ones(441, int), np.zeros(50, int)]

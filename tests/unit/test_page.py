@@ -239,6 +239,13 @@ def test_runs_that_look_alike_are_told_apart_by_their_names():
     assert "pi5 ffff" in text
 
 
+def test_a_figure_that_all_processes_agree_on_has_no_interval_without_width():
+    text = page([replace(RUN, memory=(Memory(1, 1, 20 << 20, 1),) * 3)])
+
+    assert "20.0 MiB … 20.0 MiB" not in text.replace("\u00a0", " ")
+    assert "all alike" in text
+
+
 def test_a_run_named_twice_stands_there_once():
     assert page([RUN, RUN]).count('class="run"') == 1
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isclose
 
 from markupsafe import Markup
 
@@ -188,7 +189,7 @@ def value(estimate: Estimate, run: RunResult) -> Value:
     note = ""
     if estimate.low is not None and estimate.high is not None:
         ends = (units.quantity(estimate.name, end) for end in (estimate.low, estimate.high))
-        note = unbroken(" … ".join(ends))
+        note = "all alike" if isclose(estimate.low, estimate.high) else unbroken(" … ".join(ends))
     return Value(units.quantity(estimate.name, estimate.point), estimate.point, note, codes)
 
 

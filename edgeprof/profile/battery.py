@@ -1,8 +1,6 @@
 """Energy by a phone's own battery: while it feeds the phone alone, by a gauge that a step of load explained."""
 
-import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from edgeprof.errors import DeviceError
 from edgeprof.power import METRICS, Supply
@@ -19,7 +17,8 @@ from edgeprof.power.battery import (
 )
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.phases import RUN_S, Phases, live_child, run_phases, whole_seconds
-from edgeprof.records import PowerTrace
+from edgeprof.profile.state import sampler_lines
+from edgeprof.records import NEVER_WRAPS, PowerTrace
 from edgeprof.remote import Board
 from edgeprof.units import NS_PER_S
 
@@ -30,8 +29,6 @@ _ENOUGH = 1.3
 # A gauge that needs longer than this for its values drains the battery more than it tells.
 _LONGEST_S = 300.0
 _ANSWER_S = 30.0
-# A counter never begins anew: energy is summed on the host.
-_NEVER_WRAPS = 1 << 62
 _OF_BATTERY = "`{rail}` is the phone's own gauge, and the battery feeds screen and radios too"
 
 
@@ -125,10 +122,7 @@ def _sampler(board: Board, supply: Supply) -> int | None:
 def _read(board: Board, sampler: int) -> tuple[list[Reading], int]:
     """End a sampler; return its readings, and what it took of a core."""
     left = board.agent.sampler_stop(sampler)
-    lines = []
-    for line in board.pull(left.file, left.sha256).splitlines():
-        with suppress(ValueError):  # a last line that was cut
-            lines.append(json.loads(line))
+    lines = sampler_lines(board.pull(left.file, left.sha256))
     if not lines:
         return [], 0
     return [(line["monotonic_ns"], tuple(line["values"])) for line in lines], lines[-1]["cpu_ns"] - lines[0]["cpu_ns"]
@@ -145,7 +139,7 @@ def _trace(gauge: Gauge, supply: Supply, phases: Phases, read: tuple[Sequence[Re
     return PowerTrace(
         rail=supply.name,
         covers="part",
-        wraps_at=_NEVER_WRAPS if gauge.kind == CHARGE else None,
+        wraps_at=NEVER_WRAPS if gauge.kind == CHARGE else None,
         period_ns=round(NS_PER_S / supply.hz),
         time_ns=tuple(at for at, _ in points),
         readings=tuple(value for _, value in points),

@@ -1,8 +1,6 @@
 """Power while a model runs: a board's own rail or a meter on the host, and what makes the figures doubtful."""
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -28,6 +26,7 @@ from edgeprof.profile.doubts import held_back
 from edgeprof.profile.metering import MeterFailed, metered
 from edgeprof.profile.perfetto import NO_RAILS, Refused, by_perfetto
 from edgeprof.profile.phases import LONG_RUN_S, Course, Phases, live_child, run_long, run_phases, whole_seconds
+from edgeprof.profile.state import sampler_lines
 from edgeprof.records import CLOCK_WALL, PowerTrace
 from edgeprof.remote import Board
 from edgeprof.targets import load_target
@@ -155,7 +154,7 @@ def _sampled(board: Board, cell: LiveCell, supply: Supply, course: Course) -> Po
             return None
         phases = course(board, cell, child, supply.hz)
     left = board.agent.sampler_stop(sampler)
-    lines = _lines(board.pull(left.file, left.sha256))
+    lines = sampler_lines(board.pull(left.file, left.sha256))
     return _trace(lines, supply, phases) if len(lines) > 1 else None
 
 
@@ -179,15 +178,6 @@ def _trace(lines: list[dict[str, Any]], supply: Supply, phases: Phases) -> Power
         supply_uv=rail_voltage_uv(supply, values),
         throttled=reduce(or_, bits) if bits else None,
     )
-
-
-def _lines(data: bytes) -> list[dict[str, Any]]:
-    """Return the sampler's lines; a last one that was cut is left out."""
-    found = []
-    for line in data.splitlines():
-        with suppress(ValueError):
-            found.append(json.loads(line))
-    return found
 
 
 def _doubt(cell: LiveCell, trace: PowerTrace) -> None:

@@ -14,7 +14,7 @@ from edgeprof.power.battery import FEWEST_GAUGE_UPDATES
 from edgeprof.power.perfetto import PowerRail, read_rails
 from edgeprof.profile.cells import LiveCell
 from edgeprof.profile.phases import RUN_S, Phases, live_child, run_phases, whole_seconds
-from edgeprof.records import PowerTrace
+from edgeprof.records import NEVER_WRAPS, PowerTrace
 from edgeprof.remote import Board
 from edgeprof.units import NS_PER_S, ns_to_seconds
 
@@ -23,7 +23,6 @@ _LOOK_S = 3.0
 _LONGEST_S = 300
 _ANSWER_S = 30.0
 _ENOUGH = 1.3
-_NEVER_WRAPS = 1 << 62
 NO_RAILS = "no_power_rails"
 
 
@@ -124,7 +123,7 @@ def _trace(rail: PowerRail, phases: Phases, update_s: float) -> PowerTrace | Ref
     return PowerTrace(
         rail=f"{rail.name} (perfetto)",
         covers="part",
-        wraps_at=_NEVER_WRAPS,
+        wraps_at=NEVER_WRAPS,
         period_ns=round(update_s * NS_PER_S),
         time_ns=rail.time_ns,
         readings=rail.energy_uj,

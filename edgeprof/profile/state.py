@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import or_
+from typing import Any
 
 from edgeprof.errors import DeviceError, TransportError
 from edgeprof.records import CoreClock, State
@@ -104,12 +105,20 @@ class Watcher:
         return tuple(self._states.get(index) for index in range(launches))
 
 
-def parse_samples(data: bytes) -> list[Sample]:
-    """Return the samples of a sampler's file; a last line that was cut is left out."""
-    samples = []
+def sampler_lines(data: bytes) -> list[dict[str, Any]]:
+    """Return the lines of a sampler's file; a last one that was cut is left out."""
+    found = []
     for line in data.splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def parse_samples(data: bytes) -> list[Sample]:
+    """Return the samples of the file of a sampler of the board's state."""
+    samples = []
+    for got in sampler_lines(data):
         with suppress(ValueError, KeyError, TypeError):
-            got = json.loads(line)
             samples.append(
                 Sample(
                     int(got["monotonic_ns"]),

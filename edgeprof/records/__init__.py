@@ -16,7 +16,7 @@ from edgeprof.records.launch import (
 from edgeprof.records.model import Artifact, CalibrationUse, ModelFacts, Reference, TensorSpec
 from edgeprof.records.ops import Cache, OpProfile, OpTime, PeakProbe, Peaks
 from edgeprof.records.plan import ACCELERATOR_CPU, CLOCK_INSTRUCTIONS, CLOCK_WALL, RunPlan
-from edgeprof.records.power import PowerTrace
+from edgeprof.records.power import NEVER_WRAPS, PowerTrace
 from edgeprof.records.result import (
     MOMENTARY,
     ORIGIN,
@@ -36,6 +36,7 @@ __all__ = [
     "CLOCK_INSTRUCTIONS",
     "CLOCK_WALL",
     "MOMENTARY",
+    "NEVER_WRAPS",
     "ORIGIN",
     "TINY_DEVICE",
     "Accuracy",

